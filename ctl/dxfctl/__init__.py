@@ -1,0 +1,1 @@
+"""dxfctl: the client of dxfd."""

@@ -1,0 +1,1 @@
+"""Structs to text for people and JSON for programs."""

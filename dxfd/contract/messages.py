@@ -1,0 +1,287 @@
+"""Requests and replies of the control protocol `dxf-ctl/1`, shared by dxfctl and the daemon.
+
+Frames after the ROUTER identity: MAGIC, header (Header or ReplyHeader), body (one request or reply struct), all JSON.
+Rules: new fields have defaults, a field is never retyped, unknown fields are ignored. Times are UTC, ISO 8601 with Z.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from dxfd.contract.progress import Progress
+from dxfd.contract.states import JobState
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """Head of a request."""
+
+    v: tuple[int, int]
+    id: str
+    verb: str
+    client: str = ""
+    deadline_ms: int = 5000
+    """How long the client waits; a held reply (job.wait) is sent before it passes."""
+
+
+class WireError(msgspec.Struct, frozen=True, kw_only=True):
+    """An error as it travels: never a traceback."""
+
+    code: str
+    message: str
+    hint: str = ""
+    details: dict[str, str | int | float | bool | None] = {}
+
+
+class ReplyHeader(msgspec.Struct, frozen=True, kw_only=True):
+    """Head of a reply: the request's id, and the error if there is one (the body is then empty)."""
+
+    v: tuple[int, int]
+    id: str
+    ok: bool
+    error: WireError | None = None
+
+
+# --- what is talked about -------------------------------------------------------------------------------------
+
+
+class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How to convert; empty or zero means the daemon's setting."""
+
+    templates: str = ""
+    units: str = ""
+    batch_size: int = 0
+    max_memory_bytes: int = 0
+    max_errors: int = 100
+    error_action: str = "skip"
+    restart: bool = False
+
+
+class JobView(msgspec.Struct, frozen=True, kw_only=True):
+    """One job as a client sees it."""
+
+    id: int
+    state: JobState
+    source: str
+    output: str
+    converter: str = "bim"
+    priority: int = 0
+    label: str = ""
+    rev: int = 0
+    """Grows with every change of the row; what job.wait compares."""
+    attempt: int = 0
+    attempts_charged: int = 0
+    max_attempts: int = 3
+    submitted_at: str = ""
+    started_at: str = ""
+    finished_at: str = ""
+    not_before: str = ""
+    progress: Progress | None = None
+    error_code: str = ""
+    error_message: str = ""
+    error_hint: str = ""
+    pid: int = 0
+    why: str = ""
+    """Why it is not running, in one line."""
+    owner: str = ""
+    """User name of who submitted it."""
+    options: JobOptions = JobOptions()
+
+
+class JobEventView(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a job's story."""
+
+    seq: int
+    at: str
+    event: str
+    state: str
+    detail: str = ""
+
+
+class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
+    """One worker run."""
+
+    attempt: int
+    started_at: str
+    ended_at: str = ""
+    cause: str = ""
+    """finished, failed, yielded, cut_off, signal, memory, hung."""
+    detail: str = ""
+    resumed_from_batch: int = 0
+    peak_rss_bytes: int = 0
+    exit_status: int | None = None
+
+
+# --- requests and replies, verb by verb ------------------------------------------------------------------------
+
+
+class Hello(msgspec.Struct, frozen=True, kw_only=True):
+    """`hello`: who are you."""
+
+
+class HelloReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Versions, role and process facts."""
+
+    daemon_version: str
+    protocol_min: tuple[int, int]
+    protocol_max: tuple[int, int]
+    role: str
+    pid: int
+    started_at: str
+    server_time: str
+    verbs: list[str] = []
+
+
+class Ping(msgspec.Struct, frozen=True, kw_only=True):
+    """`ping`."""
+
+
+class PingReply(msgspec.Struct, frozen=True, kw_only=True):
+    """The daemon is there."""
+
+    server_time: str
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """`status`: the daemon, the queue, and a page of jobs (newest activity first among the unfinished, then finished)."""
+
+    states: list[JobState] = []
+    limit: int = 50
+    after_id: int = 0
+    """Cursor: list jobs with a smaller id only; 0 = from the newest."""
+
+
+class StatusReply(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes on."""
+
+    daemon_version: str
+    pid: int
+    started_at: str
+    queue_paused: bool
+    draining: bool
+    counts: dict[str, int]
+    workers_running: int
+    workers_max: int
+    memory_budget_bytes: int
+    memory_used_bytes: int
+    """RSS of the daemon and its workers."""
+    jobs: list[JobView]
+    next_after_id: int = 0
+    log_path: str = ""
+    state_dir: str = ""
+    note: str = ""
+
+
+class Submit(msgspec.Struct, frozen=True, kw_only=True):
+    """`submit`: one drawing. Paths are absolute."""
+
+    source: str
+    output: str
+    converter: str = "bim"
+    priority: int = 0
+    label: str = ""
+    max_attempts: int = 0
+    idempotency_key: str = ""
+    """The same key gives the same job; empty: source, output and options make it, among unfinished jobs."""
+    options: JobOptions = JobOptions()
+
+
+class SubmitReply(msgspec.Struct, frozen=True, kw_only=True):
+    """The job, and whether it was there already."""
+
+    job: JobView
+    duplicate: bool = False
+    queue_paused: bool = False
+
+
+class JobRef(msgspec.Struct, frozen=True, kw_only=True):
+    """`pause`, `resume`, `cancel`, `retry`, `show` of one job. job_id 0 with pause and resume means the queue."""
+
+    job_id: int = 0
+    restart: bool = False
+    """With retry: begin from scratch instead of the last checkpoint."""
+
+
+class JobReply(msgspec.Struct, frozen=True, kw_only=True):
+    """The job after the change; `changed` is false when it was so already."""
+
+    job: JobView | None = None
+    changed: bool = True
+    queue_paused: bool = False
+
+
+class ShowReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about one job."""
+
+    job: JobView
+    attempts: list[AttemptView]
+    events: list[JobEventView]
+    report: msgspec.Raw = msgspec.Raw(b"null")
+    """The worker's report of a finished job (the document of `dxfd convert --json`), else null."""
+
+
+class Wait(msgspec.Struct, frozen=True, kw_only=True):
+    """`wait`: answered as soon as the job's rev is above `rev`, or it is final, or `timeout_s` has passed."""
+
+    job_id: int
+    rev: int = -1
+    timeout_s: float = 20.0
+
+
+class WaitReply(msgspec.Struct, frozen=True, kw_only=True):
+    """The job as it is now."""
+
+    job: JobView
+    final: bool
+
+
+class Logs(msgspec.Struct, frozen=True, kw_only=True):
+    """`logs`: JSON lines of the daemon's log from a place on; offset -1 = the last `lines` lines."""
+
+    offset: int = -1
+    inode: int = 0
+    lines: int = 20
+    job_id: int = 0
+    """Only lines of this job; 0 = all."""
+    timeout_s: float = 0.0
+    """Wait this long for a first new line."""
+
+
+class LogsReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines, and where to go on. A rotation changes the inode; the rest of the old file is sent first."""
+
+    lines: list[str]
+    offset: int
+    inode: int
+    path: str = ""
+
+
+class Stop(msgspec.Struct, frozen=True, kw_only=True):
+    """`stop`: checkpoint running jobs and end the daemon."""
+
+
+class StopReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Accepted; the daemon ends when its workers have left."""
+
+    pid: int
+    workers_running: int
+
+
+class Empty(msgspec.Struct, frozen=True, kw_only=True):
+    """No body (error replies)."""
+
+
+VERBS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
+    "hello": (Hello, HelloReply),
+    "ping": (Ping, PingReply),
+    "status": (Status, StatusReply),
+    "submit": (Submit, SubmitReply),
+    "pause": (JobRef, JobReply),
+    "resume": (JobRef, JobReply),
+    "cancel": (JobRef, JobReply),
+    "retry": (JobRef, JobReply),
+    "show": (JobRef, ShowReply),
+    "wait": (Wait, WaitReply),
+    "logs": (Logs, LogsReply),
+    "stop": (Stop, StopReply),
+}
+"""The closed table of verbs: request type, reply type. Nothing outside it is dispatched."""

@@ -1,0 +1,114 @@
+"""What a worker tells the daemon on its stdout, and what the daemon tells a worker on its stdin: one JSON object a line.
+
+Both sides of the pipe import this; it imports msgspec only. Unknown fields are ignored, new ones get defaults.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True, tag="progress"):
+    """How far a conversion is. Sent from the conversion loop itself, so that silence means no progress."""
+
+    phase: str = "read"
+    """skim, read, index, publish."""
+    bytes_done: int = 0
+    bytes_total: int = 0
+    entities_read: int = 0
+    entities_total: int = 0
+    """Estimate of the first pass; 0 while unknown."""
+    elements_written: int = 0
+    batch: int = 0
+    """Last committed batch; 0 before the first."""
+    rss_bytes: int = 0
+    error_count: int = 0
+    entities_per_s: float = 0.0
+
+
+class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):
+    """The worker holds the output's lock and begins."""
+
+    pid: int
+    resumed_from_batch: int = 0
+    resumed_from_entities: int = 0
+    note: str = ""
+    """Why an interrupted run was not resumed, if there was one."""
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, tag="checkpoint"):
+    """A batch was committed."""
+
+    batch: int
+    entities_read: int
+    elements_written: int
+    bytes_done: int
+
+
+class Issue(msgspec.Struct, frozen=True, kw_only=True, tag="issue"):
+    """A finding about the drawing."""
+
+    issue_code: str
+    message: str
+    handle: str = ""
+    line: int = 0
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done"):
+    """The output is published. `report` is the document of `dxfd convert --json`."""
+
+    report: msgspec.Raw
+
+
+class Left(msgspec.Struct, frozen=True, kw_only=True, tag="left"):
+    """The worker left at a checkpoint because it was asked to, or because it reached its memory limit."""
+
+    cause: str
+    """pause, cancel, shutdown, orphaned, memory."""
+    batch: int = 0
+    entities_read: int = 0
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
+    """The conversion failed with an error of dxfd.errors."""
+
+    error_code: str
+    message: str
+    hint: str = ""
+    failure_class: str = "permanent"
+
+
+WorkerEvent = Progress | Started | Checkpoint | Issue | Done | Left | Failed
+
+
+class Leave(msgspec.Struct, frozen=True, kw_only=True, tag="leave"):
+    """Commit the batch in hand and end. cause: pause, cancel, shutdown."""
+
+    cause: str
+
+
+class Shrink(msgspec.Struct, frozen=True, kw_only=True, tag="shrink"):
+    """Halve the batch from now on."""
+
+
+WorkerCommand = Leave | Shrink
+
+
+class WorkOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker is to do: the first line on its stdin."""
+
+    job_id: int
+    attempt: int
+    attempt_token: str
+    converter: str
+    source: str
+    output: str
+    templates: str = ""
+    units: str = ""
+    batch_size: int = 0
+    """Entities per batch; 0 = the converter's default."""
+    max_memory_bytes: int = 0
+    max_errors: int = 100
+    error_action: str = "skip"
+    restart: bool = False
+    """Discard an interrupted run instead of resuming it."""

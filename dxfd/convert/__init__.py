@@ -1,0 +1,1 @@
+"""The conversion as a plain synchronous library: read, match, build, write."""

@@ -1,0 +1,1 @@
+"""Which rule makes which element of an entity."""

@@ -1,0 +1,209 @@
+"""What the conversion library takes and gives: options, events, report. Frozen; imported by its callers and by every stage.
+
+The library is synchronous and knows neither queue nor socket. Callers (the command `dxfd convert`, the worker process)
+pass a ConvertOptions, a callback for events and a function that says whether to leave at the next checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+
+class ResumePolicy(StrEnum):
+    """What to do with an interrupted run (`OUT.db.partial`)."""
+
+    AUTO = "auto"
+    """Resume it if it fits source and configuration; else start anew and say why (the report's `resume_note`)."""
+    RESUME = "resume"
+    """Resume it; ResumeImpossibleError if it does not fit. No interrupted run: start."""
+    RESTART = "restart"
+    """Discard it."""
+
+
+class ErrorAction(StrEnum):
+    """What a faulty entity does."""
+
+    SKIP = "skip"
+    STOP = "stop"
+
+
+class Phase(StrEnum):
+    """What the conversion is doing."""
+
+    SKIM = "skim"
+    READ = "read"
+    INDEX = "index"
+    PUBLISH = "publish"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvertOptions:
+    """One conversion.
+
+    Attributes:
+        source: the DXF file.
+        output: the database to be published; built beside it as `<output>.partial`.
+        templates: a `template_library.db` or a TOML rule set; None = the rules that ship with dxfd.
+        units: drawing unit override: one of mm, cm, dm, m, km, in, ft, yd, mi, or None = $INSUNITS and evidence.
+        batch_size: entities per committed batch; None = the default (bytes bound it too).
+        max_memory_bytes: limit this process keeps within by smaller batches; None = no limit.
+        max_errors: faulty entities (issues of severity error) before the conversion stops.
+        error_action: skip a faulty entity or stop at the first.
+        resume: what to do with an interrupted run.
+        vacuum: run VACUUM before publishing.
+    """
+
+    source: Path
+    output: Path
+    templates: Path | None = None
+    units: str | None = None
+    batch_size: int | None = None
+    max_memory_bytes: int | None = None
+    max_errors: int = 100
+    error_action: ErrorAction = ErrorAction.SKIP
+    resume: ResumePolicy = ResumePolicy.AUTO
+    vacuum: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Began:
+    """The output's lock is held and the first pass is done."""
+
+    entities_total: int
+    bytes_total: int
+    resumed_from_batch: int
+    resumed_from_entities: int
+    resume_note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advanced:
+    """Progress of the conversion loop; sent at least once a chunk and before each long step of finishing."""
+
+    phase: Phase
+    bytes_done: int
+    bytes_total: int
+    entities_read: int
+    entities_total: int
+    elements_written: int
+    batch: int
+    error_count: int
+    rss_bytes: int
+    entities_per_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """A batch is on disk."""
+
+    batch: int
+    entities_read: int
+    elements_written: int
+    bytes_done: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A finding about the drawing (also a row of `conversion_issues`)."""
+
+    code: str
+    message: str
+    handle: str = ""
+    line: int = 0
+
+
+Event = Began | Advanced | Committed | Found
+OnEvent = Callable[[Event], None]
+ShouldLeave = Callable[[], str | None]
+"""Asked at each checkpoint: None = go on, else the cause of leaving (pause, cancel, shutdown, interrupt, ...)."""
+
+
+class Left(Exception):  # noqa: N818  (it is an outcome, not an error)
+    """The conversion left at a checkpoint; `.partial` holds what is done and the next run goes on from there.
+
+    Attributes:
+        cause: what should_leave said, or "memory".
+        batch: last committed batch.
+        entities_read: entities done so far.
+    """
+
+    def __init__(self, cause: str, batch: int, entities_read: int) -> None:
+        self.cause = cause
+        self.batch = batch
+        self.entities_read = entities_read
+        super().__init__(cause)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRow:
+    """What became of `count` entities of one kind."""
+
+    entity_type: str
+    layer: str
+    block: str
+    space: str
+    """model or paper."""
+    outcome: str
+    """element, skipped or error."""
+    reason: str
+    count: int
+    first_handle: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The result: the document of `dxfd convert --json`.
+
+    entities_read counts modelspace entities (VERTEX, ATTRIB and SEQEND belong to their owner); the ledger's rows with
+    space = model add up to it. matched + skipped + errors = entities_read.
+    """
+
+    ok: bool
+    input: str
+    output: str
+    dxf_version: str
+    units: str
+    units_source: str
+    entities_read: int
+    elements_written: int
+    matched: int
+    skipped: int
+    errors: int
+    ledger: list[LedgerRow]
+    match_rate: float
+    batches: int
+    resumed_from: int
+    """Entities that an earlier run had done; 0 = from the start."""
+    resume_note: str
+    elapsed_s: float
+    entities_per_s: float
+    peak_rss_bytes: int
+    issues: dict[str, int] = field(default_factory=dict)
+    """Count per issue code."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types, in the order above."""
+        from dataclasses import asdict
+
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interrupted:
+    """An interrupted run found beside an output, for the question whether to go on with it."""
+
+    partial: Path
+    started_at: str
+    last_checkpoint_at: str
+    status: str
+    entities_done: int
+    entities_total: int
+    batch: int
+    error_count: int
+    fits: bool
+    """Source and configuration are unchanged, the checkpoint is sound."""
+    why_not: str

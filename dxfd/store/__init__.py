@@ -1,0 +1,1 @@
+"""The queue database: its only writer is the daemon."""

@@ -1,0 +1,1 @@
+"""The arbiter: which jobs run, in which processes, within which memory."""
