@@ -1,0 +1,161 @@
+"""The daemon's settings: one frozen struct, each field with its kind and its meaning.
+
+Owns names, defaults, kinds and words; docs/settings.md and etc/dxfd.toml are compared with it by a test.
+Does not read files (load.py) nor parse amounts (units.py).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Final, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from dxfd.config.units import Amount, format_bytes, format_seconds
+
+MIB: Final = 1024**2
+
+
+class Kind(StrEnum):
+    """How a value is written."""
+
+    PATH = "path"
+    TEXT = "text"
+    COUNT = "count"
+    BYTES = "bytes"
+    AMOUNT = "bytes or share"
+    SHARE = "share"
+    SECONDS = "seconds"
+    CHOICE = "choice"
+    FLAG = "flag"
+
+
+def _meta(kind: Kind, words: str, **extra: Any) -> Meta:
+    return Meta(description=words, extra={"kind": kind, **extra})
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that can be set. Paths are absolute; times are seconds, sizes bytes."""
+
+    state_dir: Annotated[str, _meta(Kind.PATH, "Folder of the queue database.")] = "/var/lib/dxfd"
+    run_dir: Annotated[str, _meta(Kind.PATH, "Folder of the control socket and the PID file.")] = "/run/dxfd"
+    log_dir: Annotated[str, _meta(Kind.PATH, "Folder of the log file dxfd.jsonl.")] = "/var/log/dxfd"
+    socket: Annotated[str, _meta(Kind.TEXT, "Endpoint of the control socket; empty: ipc://<run_dir>/control.sock.")] = (
+        ""
+    )
+    max_workers: Annotated[
+        int, _meta(Kind.COUNT, "Conversions at a time; 0: as many as cores and memory_budget allow.")
+    ] = 0
+    memory_limit: Annotated[
+        int, _meta(Kind.BYTES, "Memory one worker keeps within, unless its job says otherwise.", least=64 * MIB)
+    ] = 512 * MIB
+    memory_wall: Annotated[
+        float, _meta(Kind.SHARE, "Share of its limit at which the daemon ends a worker; at least 100%.", least=1.0)
+    ] = 1.5
+    memory_budget: Annotated[
+        Amount,
+        _meta(
+            Kind.AMOUNT,
+            "Memory all workers share: bytes, or a share of the own cgroup's limit (else of physical memory). "
+            "A job starts when its limit still fits.",
+        ),
+    ] = Amount(share=0.6)
+    batch_size: Annotated[int, _meta(Kind.COUNT, "Entities per committed batch; 0: the converter's default.")] = 0
+    max_attempts: Annotated[
+        int, _meta(Kind.COUNT, "Failed attempts without a new checkpoint after which a job fails.", least=1)
+    ] = 3
+    retry_base_s: Annotated[float, _meta(Kind.SECONDS, "Delay before the first retry; doubled for each one after.")] = (
+        1.0
+    )
+    retry_cap_s: Annotated[float, _meta(Kind.SECONDS, "Longest delay before a retry.")] = 300.0
+    quarantine_after: Annotated[
+        int,
+        _meta(
+            Kind.COUNT,
+            "Worker deaths by signal or memory without a new checkpoint after which a job is quarantined.",
+            least=1,
+        ),
+    ] = 3
+    worker_timeout_s: Annotated[
+        float, _meta(Kind.SECONDS, "A worker silent for this long is taken for hung and ended.", least=1.0)
+    ] = 600.0
+    stop_timeout_s: Annotated[
+        float, _meta(Kind.SECONDS, "Time a worker has to reach a checkpoint when told to leave, before it is killed.")
+    ] = 30.0
+    tick_s: Annotated[float, _meta(Kind.SECONDS, "Longest time between two rounds of the supervisor.", least=0.02)] = (
+        0.5
+    )
+    max_queued: Annotated[int, _meta(Kind.COUNT, "Unfinished jobs beyond which a submit is refused; 0: no bound.")] = (
+        1_000_000
+    )
+    log_level: Annotated[
+        str, _meta(Kind.CHOICE, "Least level that is logged.", choices=("debug", "info", "warning", "error"))
+    ] = "info"
+    log_max_bytes: Annotated[int, _meta(Kind.BYTES, "Size at which the log file is rotated; 0: never.")] = 50 * MIB
+    log_backups: Annotated[int, _meta(Kind.COUNT, "Rotated log files that are kept.")] = 5
+    templates: Annotated[
+        str, _meta(Kind.TEXT, "Rule set or template library for jobs that name none; empty: the built-in rules.")
+    ] = ""
+    fsync: Annotated[
+        str,
+        _meta(
+            Kind.CHOICE,
+            "full: each change of the queue survives power loss. normal: the last changes may be lost by it, "
+            "never by a crash.",
+            choices=("full", "normal"),
+        ),
+    ] = "full"
+    auto_resume: Annotated[
+        bool, _meta(Kind.FLAG, "`dxfd convert` without a terminal resumes an interrupted run of an unchanged drawing.")
+    ] = True
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True):
+    """One setting, for loading and for the documents."""
+
+    name: str
+    kind: Kind
+    words: str
+    default: Any
+    choices: tuple[str, ...] = ()
+    least: float = 0
+
+    @property
+    def env(self) -> str:
+        """The environment variable that sets it."""
+        return "DXFD_" + self.name.upper()
+
+
+def _fields() -> dict[str, Field]:
+    hints = get_type_hints(Settings, include_extras=True)
+    defaults = Settings()
+    found = {}
+    for name in Settings.__struct_fields__:
+        meta: Meta = hints[name].__metadata__[0]
+        extra = dict(meta.extra or {})
+        found[name] = Field(name=name, words=meta.description or "", default=getattr(defaults, name), **extra)
+    return found
+
+
+FIELDS: Final[dict[str, Field]] = _fields()
+"""Every setting by name, in the order of the struct."""
+
+
+def written(field: Field, value: Any) -> str:
+    """Return a value as it stands in a settings file."""
+    match field.kind:
+        case Kind.BYTES:
+            return f'"{format_bytes(value)}"' if value else "0"
+        case Kind.AMOUNT:
+            return f'"{value}"'
+        case Kind.SHARE:
+            return f'"{value * 100:g}%"'
+        case Kind.SECONDS:
+            return f'"{format_seconds(value)}"'
+        case Kind.COUNT:
+            return str(value)
+        case Kind.FLAG:
+            return "true" if value else "false"
+        case _:
+            return f'"{value}"'
