@@ -1,0 +1,265 @@
+"""Pass 1: where the sections are, what header and layer table say, how many entities there are. At memory speed.
+
+Looks for section marks with bytes.find and checks each hit, so that text that happens to say ENDSEC deceives nobody.
+Content of BLOCKS and ENTITIES is only counted. Produces a Skim; reads nothing twice but the small sections.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from dxfd.convert.read.encoding import codec_for, decode
+from dxfd.convert.read.source import Source
+from dxfd.convert.read.tags import Tags, parse
+from dxfd.errors import NotDxfError, SourceDamagedError
+
+_WINDOW: Final = 8 << 20
+_SMALL: Final = 32 << 20
+"""HEADER and TABLES are read whole up to this size; what lies behind is passed over and reported."""
+_SAMPLE: Final = 1 << 20
+_SECTION = re.compile(rb"(?:^|\n)[ \t]*0[ \t]*\r?\n[ \t]*SECTION[ \t]*\r?\n[ \t]*2[ \t]*\r?\n([^\r\n]*)\r?\n")
+_ENDSEC = re.compile(rb"(?:^|\n)([ \t]*0[ \t]*\r?\n[ \t]*ENDSEC[ \t]*(?:\r?\n|$))")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A section's content: bytes start..end, without its SECTION and ENDSEC tags.
+
+    Attributes:
+        line: line number (from 1) of the first content line.
+        closed: its ENDSEC was found.
+    """
+
+    name: str
+    start: int
+    end: int
+    line: int
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A row of the layer table."""
+
+    name: str
+    color: int = 7
+    """ACI; negative = off."""
+    flags: int = 0
+    """1 frozen, 4 locked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skim:
+    """What pass 1 found."""
+
+    dxf_version: str
+    codec: str
+    codepage: str
+    codepage_known: bool
+    insunits: int
+    measurement: int | None
+    fingerprint_guid: str
+    extents: tuple[tuple[float, float, float], tuple[float, float, float]] | None
+    """$EXTMIN, $EXTMAX in drawing units where they make sense."""
+    median: tuple[float, float]
+    """Median x, y (drawing units) of the points in the first MB of ENTITIES: where the drawing is."""
+    spread: float
+    """Largest distance between the 5th and 95th percentile of those points along an axis."""
+    sections: list[Section]
+    layers: dict[str, Layer]
+    entities_total: int
+    """Estimate: code-0 tags of ENTITIES without followers."""
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    """(issue code, message)."""
+
+    def section(self, name: str) -> Section | None:
+        """Return the first section of that name."""
+        return next((s for s in self.sections if s.name == name), None)
+
+
+def skim(source: Source) -> Skim:
+    """Return what pass 1 finds.
+
+    Raises:
+        NotDxfError: no section at all.
+        SourceDamagedError: neither ENTITIES nor anything to convert.
+    """
+    notes: list[tuple[str, str]] = []
+    sections = _sections(source)
+    if not sections:
+        raise NotDxfError(f"{source.path} has no SECTION: it is not a DXF drawing, or it was cut off at once")
+    for section in sections:
+        if not section.closed:
+            notes.append(("section_cut_off", f"section {section.name} has no ENDSEC: the file is cut off"))
+    header = _header(source, sections)
+    version = header.get("$ACADVER", [(1, b"AC1009")])[0][1].decode("ascii", "replace").strip().upper()
+    codepage = header.get("$DWGCODEPAGE", [(3, b"")])[0][1].decode("ascii", "replace").strip()
+    codec, known = codec_for(version, codepage)
+    if not known:
+        notes.append(("codepage_unknown", f"$DWGCODEPAGE {codepage!r} is not known; text is read as CP1252"))
+    entities = next((s for s in sections if s.name == "ENTITIES"), None)
+    if entities is None:
+        if not any(s.name in {"HEADER", "TABLES", "BLOCKS"} for s in sections):
+            raise SourceDamagedError(f"{source.path} has no ENTITIES section")
+        notes.append(("entities_missing", "there is no ENTITIES section"))
+        median, spread, total = (0.0, 0.0), 0.0, 0
+    else:
+        median, spread = _sample(source, entities)
+        total = _count(source, entities)
+    return Skim(
+        dxf_version=version, codec=codec, codepage=codepage, codepage_known=known,
+        insunits=int(_number(header, "$INSUNITS", 0.0)),
+        measurement=int(_number(header, "$MEASUREMENT", 0.0)) if "$MEASUREMENT" in header else None,
+        fingerprint_guid=header.get("$FINGERPRINTGUID", [(2, b"")])[0][1].decode("ascii", "replace"),
+        extents=_extents(header), median=median, spread=spread, sections=sections,
+        layers=_layers(source, sections, codec, notes), entities_total=total, notes=notes,
+    )  # fmt: skip
+
+
+def _sections(source: Source) -> list[Section]:
+    found: list[Section] = []
+    at, line, counted = 0, 1, 0
+    while True:
+        mark = _find(source, b"SECTION", _SECTION, at)
+        if mark is None:
+            return found
+        name_end, match = mark
+        line += _newlines(source, counted, name_end)
+        counted = name_end
+        end = _find(source, b"ENDSEC", _ENDSEC, name_end)
+        stop = source.size if end is None else end[0] - len(end[1].group(1))
+        found.append(
+            Section(name=match.group(1).strip().decode("ascii", "replace").upper(), start=name_end, end=stop,
+                    line=line, closed=end is not None)
+        )  # fmt: skip
+        if end is None:
+            return found
+        at = stop
+
+
+def _find(source: Source, word: bytes, pattern: re.Pattern[bytes], start: int) -> tuple[int, re.Match[bytes]] | None:
+    """Return (offset behind the match, match) of the first verified mark from `start` on."""
+    at = start
+    while True:
+        hit = source.find(word, at)
+        if hit < 0:
+            return None
+        first = max(start, hit - 24, 0)
+        around = source.read(first, hit - first + len(word) + 288)
+        if first > 0 and first == start:
+            around = b"\n" + around  # content begins at a line
+            first -= 1
+        match = next((m for m in pattern.finditer(around) if m.start() <= hit - first < m.end()), None)
+        if match is not None:
+            return first + match.end(), match
+        at = hit + len(word)
+
+
+def _newlines(source: Source, start: int, end: int) -> int:
+    return sum(source.read(at, min(_WINDOW, end - at)).count(b"\n") for at in range(start, end, _WINDOW))
+
+
+def _read_small(source: Source, section: Section) -> Tags:
+    size = min(section.end - section.start, _SMALL)
+    return parse(source.read(section.start, size), last=True)
+
+
+def _header(source: Source, sections: list[Section]) -> dict[str, list[tuple[int, bytes]]]:
+    """Return the header variables: name to its (code, value) pairs."""
+    section = next((s for s in sections if s.name == "HEADER"), None)
+    variables: dict[str, list[tuple[int, bytes]]] = {}
+    if section is None:
+        return variables
+    tags = _read_small(source, section)
+    current: list[tuple[int, bytes]] = []
+    for i, code in enumerate(tags.code.tolist()):
+        value = tags.value(i)
+        if code == 9:
+            current = variables.setdefault(value.decode("ascii", "replace").strip().upper(), [])
+        else:
+            current.append((code, value))
+    return {name: pairs for name, pairs in variables.items() if pairs}
+
+
+def _number(header: dict[str, list[tuple[int, bytes]]], name: str, default: float) -> float:
+    try:
+        return float(header[name][0][1])
+    except (KeyError, ValueError):
+        return default
+
+
+def _extents(
+    header: dict[str, list[tuple[int, bytes]]],
+) -> tuple[tuple[float, float, float], tuple[float, float, float]] | None:
+    corners = []
+    for name in ("$EXTMIN", "$EXTMAX"):
+        try:
+            values = [float(value) for _, value in header[name]]
+        except (KeyError, ValueError):
+            return None
+        values = [*values, 0.0, 0.0, 0.0][:3]
+        if not all(abs(v) < 1e15 for v in values):
+            return None
+        corners.append((values[0], values[1], values[2]))
+    low, high = corners
+    return (low, high) if high[0] > low[0] or high[1] > low[1] else None
+
+
+def _layers(source: Source, sections: list[Section], codec: str, notes: list[tuple[str, str]]) -> dict[str, Layer]:
+    section = next((s for s in sections if s.name == "TABLES"), None)
+    layers: dict[str, Layer] = {}
+    if section is None:
+        return layers
+    tags = _read_small(source, section)
+    if tags.damage is not None:
+        notes.append(("tables_damaged", f"the TABLES section is damaged at line {section.line + tags.damage.line}"))
+    starts = [*tags.entity_tag.tolist(), len(tags.code)]
+    codes = tags.code.tolist()
+    for first, last in zip(starts, starts[1:], strict=False):
+        if tags.value(first).strip() != b"LAYER":
+            continue
+        name, color, flags = "", 7, 0
+        for i in range(first + 1, last):
+            if codes[i] == 2 and not name:
+                name = decode(tags.value(i).strip(), codec)
+            elif codes[i] == 62 and not tags.bad_number[i]:
+                color = int(tags.number[i])
+            elif codes[i] == 70 and not tags.bad_number[i]:
+                flags = int(tags.number[i])
+        if name:
+            layers[name] = Layer(name=name, color=color, flags=flags)
+    return layers
+
+
+def _sample(source: Source, section: Section) -> tuple[tuple[float, float], float]:
+    """Return median and spread of the points (codes 10, 20) in the first MB of a section."""
+    size = min(section.end - section.start, _SAMPLE)
+    tags = parse(source.read(section.start, size), last=section.end - section.start <= _SAMPLE)
+    axes = [tags.number[(tags.code == code) & ~tags.bad_number] for code in (10, 20)]
+    if not len(axes[0]) or not len(axes[1]):
+        return (0.0, 0.0), 0.0
+    spread = max(float(np.ptp(np.percentile(axis, [5, 95]))) for axis in axes)
+    return (float(np.median(axes[0])), float(np.median(axes[1]))), spread
+
+
+def _count(source: Source, section: Section) -> int:
+    """Count entities by the spelling of the first code-0 line; followers (VERTEX, SEQEND, ATTRIB) are not counted."""
+    head = source.read(section.start, 256)
+    match = re.match(rb"([ \t]*0[ \t]*)(\r?\n)", head)
+    if match is None:
+        return 0
+    mark, end = match.groups()
+    total = 0
+    zero = b"\n" + mark + end
+    for at in range(section.start, section.end, _WINDOW):
+        data = source.read(at, min(_WINDOW + 16, section.end - at))
+        total += data.count(zero, 0, min(len(data), _WINDOW + len(zero) - 1))
+        if b"VERTEX" in data or b"ATTRIB" in data or b"SEQEND" in data:
+            for follower in (b"VERTEX", b"SEQEND", b"ATTRIB"):
+                word = zero + follower + end
+                total -= data.count(word, 0, min(len(data), _WINDOW + len(word) - 1))
+    return max(0, total + 1)
