@@ -142,7 +142,10 @@ class PingReply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """`status`: the daemon, the queue, and a page of jobs (newest activity first among the unfinished, then finished)."""
+    """`status`: the daemon, the queue, and a page of jobs, newest first.
+
+    Without `states`, the first page begins with the jobs that a worker owns.
+    """
 
     states: list[JobState] = []
     limit: int = 50

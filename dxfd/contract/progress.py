@@ -1,4 +1,4 @@
-"""What a worker tells the daemon on its stdout, and what the daemon tells a worker on its stdin: one JSON object a line.
+"""What a worker tells the daemon on its stdout and is told on its stdin: one JSON object a line.
 
 Both sides of the pipe import this; it imports msgspec only. Unknown fields are ignored, new ones get defaults.
 """

@@ -1,0 +1,215 @@
+"""What changes in the queue: submit, claim, and the events of the contract's table, one transaction each.
+
+Owns the guard: every change names the state it was decided on and, while a worker owns the job, the attempt's token, so
+a late worker never writes to a job that was taken over. Reading is listing.py. Used by the daemon process only.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from dxfd.contract.progress import Progress
+from dxfd.contract.states import FINAL, OWNED, JobEvent, JobState, next_state
+from dxfd.contract.times import Clock, iso
+from dxfd.errors import DuplicateJobError, IllegalTransitionError, NoSuchJobError, StaleAttemptError
+from dxfd.store import sql
+from dxfd.store.connect import Database
+from dxfd.store.rows import Ending, JobRow, NewJob, WorkerProcess, job_row
+
+OnChange = Callable[[int], None]
+"""Called with a job's id after a change of it is committed; with 0 when the queue's flag changed."""
+
+
+class Jobs:
+    """The jobs of one queue database."""
+
+    def __init__(self, database: Database, clock: Clock, on_change: OnChange | None = None) -> None:
+        self._db = database
+        self._clock = clock
+        self._on_change = on_change or (lambda _id: None)
+
+    def submit(self, new: NewJob) -> tuple[JobRow, bool]:
+        """Put a job into the queue and return it, and whether it was there already.
+
+        Raises:
+            DuplicateJobError: another unfinished job, not the same, writes this output.
+        """
+        known = self._known(new)
+        if known is not None:
+            return known, True
+        values: dict[str, Any] = msgspec.structs.asdict(new) | {
+            "options": msgspec.json.encode(new.options).decode(),
+            "idempotency_key": new.idempotency_key or None,
+            "restart": int(new.options.restart),
+            "now": self._now(),
+        }
+        with self._db.transaction():
+            row = job_row(_first(self._db.run(sql.INSERT_JOB, values)))
+            self._story(row, "submit", "")
+        self._on_change(row.id)
+        return row, False
+
+    def _known(self, new: NewJob) -> JobRow | None:
+        if new.idempotency_key:
+            found = self._db.one(sql.JOB_BY_KEY, (new.idempotency_key,))
+            if found is not None:
+                return job_row(found)
+        found = self._db.one(sql.JOB_BY_OUTPUT, (new.output,))
+        if found is None:
+            return None
+        other = job_row(found)
+        same = (other.source, other.converter, other.options) == (new.source, new.converter, new.options)
+        if same and not new.idempotency_key:
+            return other
+        raise DuplicateJobError(
+            f"job {other.id} ({other.state.value}) writes {new.output} already",
+            hint=f"choose another output, or  dxfctl cancel {other.id}",
+            job_id=other.id,
+        )
+
+    def get(self, job_id: int) -> JobRow:
+        """Return a job.
+
+        Raises:
+            NoSuchJobError: there is none of this id.
+        """
+        found = self._db.one(sql.JOB, (job_id,)) if 0 < job_id < 2**63 else None
+        if found is None:
+            raise NoSuchJobError(f"there is no job {job_id}", job_id=job_id)
+        return job_row(found)
+
+    def claim(self, job_id: int, token: str) -> JobRow:
+        """Begin an attempt: the job runs, and only who has the token may write to it.
+
+        Raises:
+            IllegalTransitionError: it is not queued.
+        """
+        was = self.get(job_id)
+        next_state(was.state, JobEvent.CLAIM, job_id=job_id)
+        now = self._now()
+        with self._db.transaction():
+            row = job_row(_first(self._db.run(sql.CLAIM, {"id": job_id, "token": token, "now": now})))
+            self._db.run(sql.INSERT_ATTEMPT, (job_id, row.attempt, token, now))
+            self._story(row, JobEvent.CLAIM, f"attempt {row.attempt}")
+        self._on_change(job_id)
+        return row
+
+    def ask(self, job_id: int, event: JobEvent, *, detail: str = "", restart: bool = False) -> JobRow:
+        """Apply what a user asked for (pause, resume, cancel, retry), or that a retry is due.
+
+        Raises:
+            NoSuchJobError: there is none of this id.
+            IllegalTransitionError: its state does not allow that.
+            DuplicateJobError: retried, and another unfinished job writes its output.
+        """
+        was = self.get(job_id)
+        state = next_state(was.state, event, job_id=job_id)
+        values = {
+            "id": job_id,
+            "was": was.state.value,
+            "state": state.value,
+            "final": state in FINAL,
+            "now": self._now(),
+            "restart": restart,
+        }
+        statement = sql.RETRY if event is JobEvent.RETRY else sql.MOVE if was.state in OWNED else sql.LEAVE_UNOWNED
+        try:
+            with self._db.transaction():
+                row = job_row(_first(self._db.run(statement, values)))
+                self._story(row, event, detail)
+        except sqlite3.IntegrityError:
+            other = self._db.one(sql.JOB_BY_OUTPUT, (was.output,))
+            raise DuplicateJobError(
+                f"job {other['id'] if other else '?'} writes {was.output} already", job_id=other["id"] if other else 0
+            ) from None
+        self._on_change(job_id)
+        return row
+
+    def end_attempt(self, job_id: int, token: str, event: JobEvent, ending: Ending) -> JobRow:
+        """Apply what ended an attempt: state, charges, the attempt's row, the story and the report, or nothing.
+
+        Raises:
+            StaleAttemptError: the token is not the job's any more.
+            IllegalTransitionError: the state has no such event.
+        """
+        was = self.get(job_id)
+        if was.attempt_token != token:
+            raise StaleAttemptError(f"attempt {token[:8]} of job {job_id} was taken over", job_id=job_id)
+        state = next_state(was.state, event, job_id=job_id)
+        now = self._now()
+        fields = msgspec.structs.asdict(ending)
+        fields["progress"] = None if ending.progress is None else msgspec.json.encode(ending.progress).decode()
+        values = fields | {
+            "id": job_id,
+            "token": token,
+            "was": was.state.value,
+            "state": state.value,
+            "final": state in FINAL,
+            "now": now,
+        }
+        with self._db.transaction():
+            row = job_row(_first(self._db.run(sql.END_ATTEMPT, values)))
+            self._db.run(sql.CLOSE_ATTEMPT, values)
+            if ending.report is not None and state is JobState.SUCCEEDED:
+                self._db.run(sql.PUT_REPORT, (job_id, ending.report.decode()))
+            self._story(row, event, ending.detail)
+        self._on_change(job_id)
+        return row
+
+    def set_process(self, token: str, process: WorkerProcess) -> None:
+        """Note which process an attempt runs in, so that a later daemon can wait for it to leave."""
+        with self._db.transaction():
+            self._db.run(sql.SET_PROCESS, (process.pid, process.pid_start, process.boot_id, token))
+
+    def set_started(self, job_id: int, token: str, resumed_from_batch: int, note: str = "") -> None:
+        """Note that the worker holds the output and where it goes on; a `restart` is then used up."""
+        with self._db.transaction():
+            self._db.run(sql.SET_RESUMED, (resumed_from_batch, token))
+            self._db.run(sql.CLEAR_RESTART, (token,))
+            if resumed_from_batch or note:
+                detail = f"resumed after batch {resumed_from_batch}" if resumed_from_batch else note
+                self._db.run(sql.INSERT_EVENT, (job_id, self._now(), "started", JobState.RUNNING.value, detail))
+        self._on_change(job_id)
+
+    def set_progress(self, job_id: int, token: str, progress: Progress) -> bool:
+        """Store how far an attempt is; False when the token is not the job's any more."""
+        text = msgspec.json.encode(progress).decode()
+        with self._db.transaction():
+            written = self._db.run(sql.PROGRESS, (text, token)).rowcount > 0
+        if written:
+            self._on_change(job_id)
+        return written
+
+    def set_paused(self, paused: bool) -> bool:
+        """Hold or release the queue; return whether that changed anything."""
+        with self._db.transaction():
+            now = self._now() if paused else None
+            changed = self._db.run(sql.SET_QUEUE, (int(paused), now, int(paused))).rowcount > 0
+        if changed:
+            self._on_change(0)
+        return changed
+
+    def _story(self, row: JobRow, event: str, detail: str) -> None:
+        name = event.value if isinstance(event, JobEvent) else event
+        self._db.run(sql.INSERT_EVENT, (row.id, self._now(), name, row.state.value, detail[:1000]))
+
+    def _now(self) -> str:
+        return iso(self._clock())
+
+
+def _first(cursor: sqlite3.Cursor) -> sqlite3.Row:
+    """Return the one row of a guarded change.
+
+    All rows are fetched: a RETURNING statement that is not read to its end is not finished.
+
+    Raises:
+        IllegalTransitionError: the guard found another state, so the change was not made.
+    """
+    rows: list[sqlite3.Row] = cursor.fetchall()
+    if not rows:
+        raise IllegalTransitionError("the job was changed meanwhile")
+    return rows[0]
