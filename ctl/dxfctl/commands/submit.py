@@ -1,0 +1,192 @@
+"""`dxfctl submit`: drawings into the queue, and with --wait their conversion watched to the end."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dxfctl import exits
+from dxfctl.client import Client
+from dxfctl.commands.wait import code_of, follow_jobs, tell
+from dxfctl.drawings import Drawing, Plan, plan
+from dxfctl.follow import Result
+from dxfctl.invocation import Invocation
+from dxfctl.options import Size, Verb, option
+from dxfctl.render import output
+from dxfctl.render.human import safe
+from dxfctl.render.jobs import job_line
+from dxfd.contract.messages import JobOptions, Submit, SubmitReply
+from dxfd.errors import (
+    ControlError,
+    DxfdError,
+    OutputNotWritableError,
+    PermissionDeniedError,
+    TemplatesMissingError,
+)
+
+UNITS = ("mm", "cm", "dm", "m", "km", "in", "ft", "yd", "mi")
+Sent = tuple[str, SubmitReply | DxfdError]
+
+
+@click.command("submit", cls=Verb)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@option("--output", "-O", metavar="PATH", help="The database (one drawing) or the folder for all; default: beside.")
+@option("--templates", type=click.Path(), metavar="FILE", help="Rules (TOML) or template_library.db to match with.")
+@option("--units", type=click.Choice(UNITS), help="Drawing unit, where the drawing itself is wrong.")
+@option("--priority", metavar="N", type=click.IntRange(-1000, 1000), default=0, help="Higher goes first (0).")
+@option("--label", default="", metavar="TEXT", help="A word to find the jobs by.")
+@option("--batch-size", type=click.IntRange(1, 10_000_000), metavar="N", help="Entities per committed batch.")
+@option("--max-memory", type=Size(), metavar="SIZE", help="Memory limit of the conversion, as 512M.")
+@option(
+    "--max-errors", metavar="N", type=click.IntRange(0), default=100, show_default=True, help="Faulty entities allowed."
+)
+@option("--error-action", type=click.Choice(["skip", "stop"]), default="skip", show_default=True, help="At a fault.")
+@option("--restart", is_flag=True, help="Discard an interrupted run instead of going on with it.")
+@option("--max-attempts", type=click.IntRange(1, 100), metavar="N", help="Failed attempts before the job fails.")
+@option("--print-id", is_flag=True, help="Print the job numbers only.")
+@option("--dry-run", is_flag=True, help="Show what would be submitted.")
+@option("--wait", "-w", is_flag=True, help="Wait until the jobs are finished; their result is the exit code.")
+@click.pass_obj
+def command(
+    invocation: Invocation, /, files: tuple[str, ...], print_id: bool, dry_run: bool, wait: bool, **given: Any
+) -> int:
+    """Put drawings into the queue.
+
+    FILE is a drawing, a folder (searched for *.dxf, in any case) or a quoted glob. Each drawing becomes one job and one
+    database, beside the drawing unless -O says where. A conversion that is in the queue already is the same job:
+    submitting again is safe.
+    """
+    planned = plan(files, given["output"], cwd=Path.cwd())
+    requests = _requests(planned, given)
+    if dry_run:
+        return _dry_run(invocation, planned)
+    sent: list[Sent] = [(name, error) for name, error in planned.problems]
+    with invocation.client() as client:
+        if planned.drawings:
+            _make_folders(planned, explicit=given["output"] is not None)
+            sent += _send(client, requests)
+        if not print_id or not invocation.json:
+            _tell_sent(invocation, sent, print_id=print_id)
+        results: dict[int, Result] = {}
+        if wait:
+            ids = [reply.job.id for _, reply in sent if isinstance(reply, SubmitReply)]
+            results = follow_jobs(invocation, client, ids) if ids else {}
+    return _finish(invocation, sent, results, print_id=print_id)
+
+
+def _requests(planned: Plan, given: dict[str, Any]) -> list[Submit]:
+    templates = Path(given["templates"]).absolute() if given["templates"] else None
+    if templates is not None and not templates.is_file():
+        raise TemplatesMissingError(f"there is no template file {templates}")
+    options = JobOptions(
+        templates=str(templates or ""),
+        units=given["units"] or "",
+        batch_size=given["batch_size"] or 0,
+        max_memory_bytes=given["max_memory"] or 0,
+        max_errors=given["max_errors"],
+        error_action=given["error_action"],
+        restart=given["restart"],
+    )
+    return [
+        Submit(
+            source=str(drawing.source),
+            output=str(drawing.output),
+            priority=given["priority"],
+            label=given["label"],
+            max_attempts=given["max_attempts"] or 0,
+            options=options,
+        )
+        for drawing in planned.drawings
+    ]
+
+
+def _make_folders(planned: Plan, *, explicit: bool) -> None:
+    """Make the output folders that -O asks for; without -O they are there already."""
+    for folder in {d.output.parent for d in planned.drawings} if explicit else ():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputNotWritableError(f"the folder {folder} cannot be made: {error.strerror}") from error
+
+
+def _send(client: Client, requests: list[Submit]) -> list[Sent]:
+    """Send all; a refusal is that drawing's, a daemon that is gone ends the sending."""
+    sent: list[Sent] = []
+    for request in requests:
+        try:
+            sent.append((request.source, client.submit(request)))
+        except (PermissionDeniedError, ControlError) as error:
+            if not sent or isinstance(error, PermissionDeniedError):
+                raise
+            sent.append((request.source, error))
+            break
+        except DxfdError as error:
+            sent.append((request.source, error))
+    return sent
+
+
+def _tell_sent(invocation: Invocation, sent: list[Sent], *, print_id: bool) -> None:
+    if invocation.json:
+        return
+    held = False
+    for _, reply in sent:
+        if isinstance(reply, DxfdError):
+            output.fail(invocation, reply)
+        elif print_id:
+            output.say(invocation, str(reply.job.id))
+        else:
+            line = job_line(reply.job, color=invocation.colored(sys.stdout))
+            output.say(invocation, f"{line}  (in the queue already)" if reply.duplicate else line)
+        held = held or (isinstance(reply, SubmitReply) and reply.queue_paused)
+    if held:
+        output.note(invocation, "the queue is paused; it goes on with  dxfctl resume")
+
+
+def _finish(invocation: Invocation, sent: list[Sent], results: dict[int, Result], *, print_id: bool) -> int:
+    codes = [reply.exit_code if isinstance(reply, DxfdError) else exits.DONE for _, reply in sent]
+    if results:
+        codes = [reply.exit_code for _, reply in sent if isinstance(reply, DxfdError)] + [
+            code_of([result]) for result in results.values()
+        ]
+    code = exits.combine(codes)
+    if invocation.json:
+        held = any(isinstance(r, SubmitReply) and r.queue_paused for _, r in sent)
+        fields = {"jobs": [_fields(name, reply, results) for name, reply in sent], "queue_paused": held}
+        output.document(invocation, fields, ok=code == exits.DONE)
+    elif results and not print_id:
+        tell(invocation, results.values())
+    return code
+
+
+def _fields(name: str, reply: SubmitReply | DxfdError, results: dict[int, Result]) -> dict[str, Any]:
+    if isinstance(reply, DxfdError):
+        return {"ok": False, "source": safe(name), "error": output.error_fields(reply)}
+    last = results.get(reply.job.id, reply.job)
+    if isinstance(last, DxfdError):
+        return {"ok": False, "source": name, "error": output.error_fields(last)}
+    ok = exits.of_state(last.state) == exits.DONE
+    return {"ok": ok, "source": name, "job": last, "duplicate": reply.duplicate}
+
+
+def _dry_run(invocation: Invocation, planned: Plan) -> int:
+    code = exits.combine([error.exit_code for _, error in planned.problems] + [exits.DONE for _ in planned.drawings])
+    if invocation.json:
+        fields = {
+            "dry_run": True,
+            "jobs": [{"ok": True, "source": str(d.source), "output": str(d.output)} for d in planned.drawings]
+            + [{"ok": False, "source": safe(n), "error": output.error_fields(e)} for n, e in planned.problems],
+        }
+        output.document(invocation, fields, ok=code == exits.DONE)
+        return code
+    for _, error in planned.problems:
+        output.fail(invocation, error)
+    for drawing in planned.drawings:
+        output.say(invocation, _pair(drawing))
+    return code
+
+
+def _pair(drawing: Drawing) -> str:
+    return f"{safe(str(drawing.source))} → {safe(str(drawing.output))}"
