@@ -1,0 +1,357 @@
+"""The decision: which rule makes which element of (entity type, layer, block).
+
+Owns the precompiled rule set and its fingerprint. Reads no files (load.py does). Runs in the worker; asked once per
+distinct triple, the caller keeps the answers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from fnmatch import translate
+from functools import lru_cache
+from typing import Any, Final
+
+from dxfd.convert.match import tokens
+from dxfd.convert.match.rules import DisciplineWords, Element, NameTest, Recipe, Rule, SkipReason, Verdict
+from dxfd.convert.match.words import Hit, WordIndex
+
+ENGINE_VERSION: Final = 1
+"""Part of the fingerprint: raised when the same rules would decide otherwise."""
+
+ANNOTATION_TYPES: Final = frozenset(
+    {
+        "DIMENSION",
+        "ARC_DIMENSION",
+        "LARGE_RADIAL_DIMENSION",
+        "LEADER",
+        "MULTILEADER",
+        "MLEADER",
+        "TOLERANCE",
+        "HATCH",
+        "MPOLYGON",
+        "TEXT",
+        "MTEXT",
+        "RTEXT",
+        "ARCALIGNEDTEXT",
+        "ATTDEF",
+        "ATTRIB",
+        "VIEWPORT",
+        "ACAD_TABLE",
+        "WIPEOUT",
+        "IMAGE",
+        "PDFUNDERLAY",
+        "DWFUNDERLAY",
+        "DGNUNDERLAY",
+        "OLEFRAME",
+        "OLE2FRAME",
+        "XLINE",
+        "RAY",
+        "LIGHT",
+        "SUN",
+        "CAMERA",
+        "SECTION",
+        "GEOPOSITIONMARKER",
+    }  # fmt: skip
+)
+"""What tells about the drawing instead of the building: no element, unless a rule names the type."""
+
+FACE_TYPES: Final = frozenset(
+    {
+        "3DFACE",
+        "MESH",
+        "3DSOLID",
+        "BODY",
+        "REGION",
+        "SURFACE",
+        "EXTRUDEDSURFACE",
+        "LOFTEDSURFACE",
+        "REVOLVEDSURFACE",
+        "SWEPTSURFACE",
+        "PLANESURFACE",
+    }  # fmt: skip
+)
+"""Entities with faces of their own: recipe MESH whatever the rule says."""
+
+_BLOCK_BONUS: Final = 50
+_PATTERN: Final = 15
+_TYPES_BONUS: Final = 5
+_SPOKEN_FIRST: Final = 3
+_LETTER_PREFIX = re.compile(r"[\W\d]*[A-Za-z]{1,2}[-_]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """What is known of one name, found once."""
+
+    text: str
+    folded: str
+    hits: dict[int, Hit]
+    tokens: tuple[str, ...]
+    disciplines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """A compiled NameTest; `words` and `no` are owners in the index."""
+
+    words: int
+    no: int
+    patterns: tuple[tuple[str, re.Pattern[str], bool], ...]
+    """(as written, compiled, on the folded name)."""
+    asks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    rule: Rule
+    order: int
+    weight: int
+    why: str
+    by_block: bool
+
+
+class RuleSet:
+    """A set of rules, ready to decide.
+
+    Attributes:
+        fingerprint: sha256 (hex) of the effective rules: two sets with the same one decide alike.
+        source: where the rules come from, for the report.
+        rules: in order.
+        notes: what was passed over when they were loaded, one line each.
+    """
+
+    def __init__(
+        self, rules: Sequence[Rule], *, disciplines: Sequence[DisciplineWords], source: str, notes: Sequence[str] = ()
+    ) -> None:
+        self.rules = tuple(rules)
+        self.disciplines = tuple(disciplines)
+        self.source = source
+        self.notes = tuple(notes)
+        self.fingerprint = _fingerprint(self.rules, self.disciplines)
+        self._index = WordIndex()
+        self._owners = 0
+        self._spoken = [(words.code, self._owner(words.words)) for words in self.disciplines]
+        self._prefixes = {
+            prefix: words.code
+            for words in self.disciplines
+            for raw in words.prefixes
+            for prefix in tokens.spellings(raw)
+        }
+        self._rgba = {words.code: words.rgba for words in self.disciplines}
+        self._tests = [(self._test(rule.layer), self._test(rule.block), self._test(rule.either)) for rule in self.rules]
+        self._always, self._by_owner = self._candidates()
+        self._name = lru_cache(maxsize=16384)(self._look)
+
+    # --- asked by the pipeline ------------------------------------------------------------------------------------
+
+    def classify(self, entity_type: str, layer: str, block: str) -> Element | None:
+        """Return the element to be made, or None: annotation, or no rule (see why_not). `block` is "" if none."""
+        match = self._best(entity_type, layer, block)
+        if match is None or match.rule.element is None:
+            return None
+        return self._element(match.rule, match.rule.element, entity_type, layer, block)
+
+    def why_not(self, entity_type: str, layer: str, block: str) -> SkipReason | None:
+        """Return why classify gives None, or None if it gives an element."""
+        match = self._best(entity_type, layer, block)
+        if match is None:
+            return SkipReason.ANNOTATION_TYPE if entity_type in ANNOTATION_TYPES else SkipReason.NO_RULE
+        if match.rule.skip:
+            return SkipReason.ANNOTATION_BLOCK if match.by_block else SkipReason.ANNOTATION_LAYER
+        return None
+
+    def explain(self, entity_type: str, layer: str, block: str) -> list[Verdict]:
+        """Return what every rule says about the triple, in order of the rules."""
+        best = self._best(entity_type, layer, block)
+        verdicts = []
+        for order, rule in enumerate(self.rules):
+            outcome = self._judge(order, entity_type, self._name(layer), self._block_name(entity_type, block))
+            matched = isinstance(outcome, _Match)
+            verdicts.append(
+                Verdict(
+                    rule_id=rule.rule_id,
+                    matched=matched,
+                    chosen=matched and best is not None and best.order == order,
+                    priority=rule.priority,
+                    specificity=outcome.weight if isinstance(outcome, _Match) else 0,
+                    why=outcome.why if isinstance(outcome, _Match) else outcome,
+                )
+            )
+        return verdicts
+
+    # --- the decision ---------------------------------------------------------------------------------------------
+
+    def _best(self, entity_type: str, layer: str, block: str) -> _Match | None:
+        on, named = self._name(layer), self._block_name(entity_type, block)
+        orders = set(self._always)
+        for name in (on, named):
+            if name is not None:
+                for owner in name.hits:
+                    orders.update(self._by_owner.get(owner, ()))
+        best: _Match | None = None
+        for order in sorted(orders):
+            outcome = self._judge(order, entity_type, on, named)
+            if isinstance(outcome, _Match) and (
+                best is None or (outcome.rule.priority, outcome.weight) > (best.rule.priority, best.weight)
+            ):
+                best = outcome
+        return best
+
+    def _judge(self, order: int, entity_type: str, layer: _Name, block: _Name | None) -> _Match | str:
+        """Return the match, or the first condition that failed in words."""
+        rule = self.rules[order]
+        on, inside, either = self._tests[order]
+        weight, why = 0, []
+        if rule.types:
+            if entity_type not in rule.types:
+                return f"the type is none of {', '.join(sorted(rule.types))}"
+            weight += _TYPES_BONUS
+            why.append(f"type {entity_type}")
+        elif entity_type in ANNOTATION_TYPES and not rule.skip:
+            return f"{entity_type} is annotation and the rule does not name it"
+        if rule.layer_discipline:
+            spoken = [code for code in layer.disciplines if code in rule.layer_discipline]
+            if not spoken:
+                return f"the layer does not speak of {', '.join(rule.layer_discipline)}"
+            weight += _SPOKEN_FIRST if spoken[0] == layer.disciplines[0] else 1
+            why.append(f"layer of {spoken[0]}")
+        found = _holds(on, layer, "layer")
+        if isinstance(found, str):
+            return found
+        by_block = False
+        parts = [found]
+        if inside.asks or inside.no >= 0:
+            if block is None:
+                if inside.asks:
+                    return "the entity is no block"
+            else:
+                found = _holds(inside, block, "block")
+                if isinstance(found, str):
+                    return found
+                parts.append((found[0] + _BLOCK_BONUS if found[0] else 0, found[1]))
+                by_block = found[0] > 0
+        if either.asks:
+            hit = self._either(either, layer, block)
+            if isinstance(hit, str):
+                return hit
+            parts.append(hit)
+            by_block = by_block or hit[0] > _BLOCK_BONUS
+        weight += sum(part[0] for part in parts)
+        why += [part[1] for part in parts if part[1]]
+        return _Match(rule, order, weight, "; ".join(why) or "no condition", by_block)
+
+    @staticmethod
+    def _either(test: _Test, layer: _Name, block: _Name | None) -> tuple[int, str] | str:
+        if block is not None:
+            found = _holds(test, block, "block")
+            if not isinstance(found, str):
+                return found[0] + _BLOCK_BONUS, found[1]
+        return _holds(test, layer, "layer")
+
+    def _element(self, rule: Rule, element: Element, entity_type: str, layer: str, block: str) -> Element:
+        changes: dict[str, Any] = {}
+        recipe = _recipe(rule.block_recipe, element.recipe, entity_type)
+        if recipe is not element.recipe:
+            changes["recipe"] = recipe
+        if rule.disciplines:
+            changes["discipline"] = self._discipline(rule, layer, self._block_name(entity_type, block))
+        code = changes.get("discipline", element.discipline)
+        if element.material_rgba is None and self._rgba.get(code):
+            changes["material_rgba"] = self._rgba[code]
+        return replace(element, **changes) if changes else element
+
+    def _discipline(self, rule: Rule, layer: str, block: _Name | None) -> str:
+        spoken = self._name(layer).disciplines + (block.disciplines if block else ())
+        return next((code for code in spoken if code in rule.disciplines), rule.disciplines[0])
+
+    # --- names ----------------------------------------------------------------------------------------------------
+
+    def _block_name(self, entity_type: str, block: str) -> _Name | None:
+        return self._name(block) if block and entity_type == "INSERT" else None
+
+    def _look(self, name: str) -> _Name:
+        bare = tokens.strip_xref(name)
+        words = tokens.split(name)
+        hits = self._index.find(words)
+        return _Name(bare, tokens.fold(bare), hits, words, tuple(dict.fromkeys(self._speaks(bare, words, hits))))
+
+    def _speaks(self, bare: str, words: tuple[str, ...], hits: dict[int, Hit]) -> Iterator[str]:
+        """Yield the disciplines a name speaks of: words anywhere (the heavier first), then its prefix."""
+        found = [
+            (-hits[owner].weight, order, code) for order, (code, owner) in enumerate(self._spoken) if owner in hits
+        ]
+        for _, _, code in sorted(found):
+            yield code
+        first = next((word for word in words if not word.isdigit()), "")
+        code = self._prefixes.get(first, "")
+        # One or two letters are a discipline only as a field of their own: E-LITE, MH-DUCT, but not `E 12`.
+        if code and (len(first) > 2 or _LETTER_PREFIX.match(bare) or bare.casefold() == first):
+            yield code
+
+    # --- compiling ------------------------------------------------------------------------------------------------
+
+    def _owner(self, words: Iterable[str]) -> int:
+        """Return the index's number for these words, -1 for none."""
+        listed = tuple(words)
+        if not listed:
+            return -1
+        self._owners += 1
+        for word in listed:
+            self._index.add(word, self._owners)
+        return self._owners
+
+    def _test(self, test: NameTest) -> _Test:
+        globs = [(glob, re.compile(translate(tokens.fold(glob))), True) for glob in test.globs]
+        regex = [(text, re.compile(text, re.IGNORECASE), False) for text in test.regex]
+        return _Test(self._owner(test.words), self._owner(test.no), (*globs, *regex), test.asks)
+
+    def _candidates(self) -> tuple[tuple[int, ...], dict[int, list[int]]]:
+        """Return the rules to be asked always, and those to be asked only when an owner has a hit."""
+        always: list[int] = []
+        by_owner: dict[int, list[int]] = {}
+        for order, tests in enumerate(self._tests):
+            asking = [test for test in tests if test.asks]
+            owners = [test.words for test in asking if not test.patterns]
+            if not owners:
+                always.append(order)
+            for owner in owners[:1]:  # every asking test must hold, so one of them is enough to find the rule by
+                by_owner.setdefault(owner, []).append(order)
+        return tuple(always), by_owner
+
+
+def _holds(test: _Test, name: _Name, what: str) -> tuple[int, str] | str:
+    """Return the weight and what was found, or in words what failed."""
+    if test.no in name.hits:
+        return f"the {what} has “{name.hits[test.no].word}”, which rules it out"
+    if not test.asks:
+        return 0, ""
+    best: tuple[int, str] | None = None
+    if test.words in name.hits:
+        hit = name.hits[test.words]
+        best = (hit.weight, f"{what} has “{hit.word}”")
+    for written, pattern, folded in test.patterns:
+        if (best is None or best[0] < _PATTERN) and pattern.search(name.folded if folded else name.text):
+            best = (_PATTERN, f"{what} is like {written}")
+    return best or f"the {what} has none of its words or patterns"
+
+
+def _recipe(of_block: Recipe, of_curve: Recipe, entity_type: str) -> Recipe:
+    if entity_type in FACE_TYPES:
+        return Recipe.MESH
+    if entity_type == "INSERT":
+        return of_block
+    return Recipe.POINT if entity_type == "POINT" else of_curve
+
+
+def _fingerprint(rules: Iterable[Rule], disciplines: Iterable[DisciplineWords]) -> str:
+    def plain(value: object) -> object:
+        if isinstance(value, frozenset):
+            return sorted(value)
+        raise TypeError(type(value).__name__)
+
+    document = [ENGINE_VERSION, [asdict(rule) for rule in rules], [asdict(words) for words in disciplines]]
+    return hashlib.sha256(json.dumps(document, default=plain, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,323 @@
+"""TOML rule sets: reading, validating, and saying exactly which key of which rule is wrong.
+
+Owns the file format (`etc/rules.toml` is its commented example). Makes Rule objects; does not decide.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from dxfd.convert.match.rules import DISCIPLINES, DisciplineWords, Element, NameTest, Recipe, Rule
+from dxfd.errors import TemplatesError
+
+FORMAT_VERSION: Final = 1
+_IFC_CLASS = re.compile(r"Ifc[A-Z][A-Za-z0-9]*")
+_RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
+_HEADER = re.compile(r"^\s*\[\[\s*rule\s*\]\]", re.MULTILINE)
+_MAX_LENGTH_M: Final = 1000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleFile:
+    """What a TOML file says.
+
+    Attributes:
+        rules: in order.
+        disciplines: how layers speak of disciplines; empty = as in the default set.
+        extends_default: the default rules are asked after these, at equal priority and weight.
+    """
+
+    rules: tuple[Rule, ...]
+    disciplines: tuple[DisciplineWords, ...] = ()
+    extends_default: bool = False
+
+
+class _Wrong(Exception):  # noqa: N818  (inner signal: becomes a TemplatesError that knows the place)
+    """What is wrong with a value."""
+
+
+# --- values: each checker returns the value or raises _Wrong --------------------------------------------------------
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise _Wrong(f"must be text, not {value!r}")
+    return value
+
+
+def _some_text(value: object) -> str:
+    if not _text(value).strip():
+        raise _Wrong("must not be empty")
+    return str(value)
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        raise _Wrong(f"must be a list of text, as [{value!r}]")
+    if not isinstance(value, list):
+        raise _Wrong(f"must be a list of text, not {value!r}")
+    return tuple(_some_text(item) for item in value)
+
+
+def _regexes(value: object) -> tuple[str, ...]:
+    for text in _texts(value):
+        try:
+            re.compile(text, re.IGNORECASE)
+        except re.error as error:
+            raise _Wrong(f"{text!r} is no regular expression: {error}") from None
+    return _texts(value)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _Wrong(f"must be a number, not {value!r}")
+    return float(value)
+
+
+def _length(value: object) -> float:
+    metres = _number(value)
+    if not 0 < metres <= _MAX_LENGTH_M:
+        raise _Wrong(f"must be metres above 0 and up to {_MAX_LENGTH_M:g}, not {value!r}")
+    return metres
+
+
+def _elevation(value: object) -> float:
+    metres = _number(value)
+    if not -_MAX_LENGTH_M <= metres <= _MAX_LENGTH_M:
+        raise _Wrong(f"must be metres within ±{_MAX_LENGTH_M:g}, not {value!r}")
+    return metres
+
+
+def _share(value: object) -> float:
+    share = _number(value)
+    if not 0 <= share <= 1:
+        raise _Wrong(f"must be within 0 and 1, not {value!r}")
+    return share
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _Wrong(f"must be a whole number, not {value!r}")
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _Wrong(f"must be true or false, not {value!r}")
+    return value
+
+
+def _code(value: object) -> str:
+    if value not in DISCIPLINES:
+        raise _Wrong(f"must be one of {' '.join(DISCIPLINES)}, not {value!r}")
+    return str(value)
+
+
+def _codes(value: object) -> tuple[str, ...]:
+    codes = tuple(_code(item) for item in (value if isinstance(value, list) else [value]))
+    if not codes:
+        raise _Wrong("must name at least one discipline")
+    return codes
+
+
+def _ifc_class(value: object) -> str:
+    if not _IFC_CLASS.fullmatch(_text(value)):
+        raise _Wrong(f"must be an IFC class such as IfcWall, not {value!r}")
+    return str(value)
+
+
+def _recipe(value: object) -> Recipe:
+    try:
+        return Recipe(_text(value))
+    except ValueError:
+        raise _Wrong(f"must be one of {' '.join(Recipe)}, not {value!r}") from None
+
+
+def _rgba(value: object) -> str:
+    parts = [part.strip() for part in _text(value).split(",")]
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 4 or not all(0 <= number <= 1 for number in numbers):
+        raise _Wrong(f'must be "r,g,b,a" with parts from 0 to 1, not {value!r}')
+    return ",".join(parts)
+
+
+def _types(value: object) -> frozenset[str]:
+    return frozenset(name.upper() for name in _texts(value))
+
+
+_NAME_TESTS: Final = {
+    f"{prefix}{key}": (part, key)
+    for prefix, part in (("layer_", "layer"), ("block_", "block"), ("", "either"))
+    for key in ("words", "globs", "regex", "not")
+}
+_ELEMENT_KEYS: Final[dict[str, tuple[str, Callable[[object], Any]]]] = {
+    "name": ("name", _some_text),
+    "ifc_class": ("ifc_class", _ifc_class),
+    "predefined_type": ("predefined_type", _text),
+    "object_type": ("object_type", _text),
+    "description": ("description", _text),
+    "material": ("material_name", _some_text),
+    "rgba": ("material_rgba", _rgba),
+    "recipe": ("recipe", _recipe),
+    "width_m": ("width_m", _length),
+    "height_m": ("height_m", _length),
+    "diameter_m": ("diameter_m", _length),
+    "elevation_m": ("elevation_m", _elevation),
+    "confidence": ("confidence", _share),
+}
+_RULE_KEYS: Final[dict[str, Callable[[object], Any]]] = {
+    "types": _types,
+    "layer_discipline": _codes,
+    "priority": _whole,
+    "skip": _flag,
+    "block_recipe": _recipe,
+}
+_FILE_KEYS: Final = frozenset({"version", "name", "extends", "discipline", "rule"})
+_DISCIPLINE_KEYS: Final = frozenset({"words", "prefixes", "rgba"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in the file something stands, for the error's words."""
+
+    file: str
+    where: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def wrong(self, key: str, what: str) -> TemplatesError:
+        """Return the error: file, rule and line, key, what is wrong."""
+        spot = f"{self.where}, " if self.where else ""
+        return TemplatesError(f"{self.file}: {spot}{key} {what}", key=key, **self.details)
+
+
+def parse(text: str, file: str) -> RuleFile:
+    """Return the rules of a TOML document.
+
+    Args:
+        text: the document.
+        file: its name, for errors.
+
+    Raises:
+        TemplatesError: one line with file, rule, line and key.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise TemplatesError(f"{file}: not valid TOML: {error}", hint="etc/rules.toml shows the format") from None
+    place = _Place(file)
+    _known(document, _FILE_KEYS, place)
+    version = document.get("version")
+    if version != FORMAT_VERSION:
+        raise place.wrong("version", f"must be {FORMAT_VERSION}, not {version!r}")
+    if document.get("extends", "default") != "default":
+        raise place.wrong("extends", f'can only be "default", not {document["extends"]!r}')
+    tables = document.get("rule", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise place.wrong("rule", "must be written as [[rule]]")
+    extends = "extends" in document
+    if not tables and not extends:
+        raise place.wrong("rule", "is missing: there is no [[rule]] in it")
+    rules = tuple(_rule(table, spot) for table, spot in zip(tables, _places(text, tables, file), strict=True))
+    seen: dict[str, int] = {}
+    for order, rule in enumerate(rules, 1):
+        if rule.rule_id in seen:
+            raise place.wrong(f'id "{rule.rule_id}"', f"stands in rules {seen[rule.rule_id]} and {order}")
+        seen[rule.rule_id] = order
+    return RuleFile(
+        rules=rules, disciplines=_disciplines(document.get("discipline", {}), place), extends_default=extends
+    )
+
+
+def _places(text: str, tables: list[dict[str, Any]], file: str) -> list[_Place]:
+    """Return where each rule stands; lines only where the headers are as many as the rules."""
+    lines = [text.count("\n", 0, match.end()) + 1 for match in _HEADER.finditer(text)]
+    certain = len(lines) == len(tables)
+    places = []
+    for order, table in enumerate(tables):
+        name = f' "{table["id"]}"' if isinstance(table.get("id"), str) else ""
+        line = f" (line {lines[order]})" if certain else ""
+        details: dict[str, Any] = {"rule": order + 1, "line": lines[order] if certain else 0}
+        places.append(_Place(file, f"rule {order + 1}{name}{line}", details))
+    return places
+
+
+def _known(table: dict[str, Any], keys: frozenset[str], place: _Place) -> None:
+    for key in table:
+        if key not in keys:
+            raise place.wrong(key, f"is not a key here; known are {', '.join(sorted(keys))}")
+
+
+def _checked(place: _Place, key: str, checker: Callable[[object], Any], value: object) -> Any:
+    try:
+        return checker(value)
+    except _Wrong as wrong:
+        raise place.wrong(key, str(wrong)) from None
+
+
+_ALL_RULE_KEYS: Final = frozenset({"id", "discipline", *_ELEMENT_KEYS, *_RULE_KEYS, *_NAME_TESTS})
+
+
+def _rule(table: dict[str, Any], place: _Place) -> Rule:
+    _known(table, _ALL_RULE_KEYS, place)
+    rule_id = _checked(place, "id", _some_text, table.get("id", ""))
+    if not _RULE_ID.fullmatch(rule_id):
+        raise place.wrong("id", f"may have letters, digits, '.', '_' and '-', not {rule_id!r}")
+    settings = {key: _checked(place, key, check, table[key]) for key, check in _RULE_KEYS.items() if key in table}
+    tests = _name_tests(table, place)
+    if not any(test.asks for test in tests.values()) and not {"types", "layer_discipline"} & table.keys():
+        raise place.wrong("words", "or another condition is missing: the rule would take everything")
+    if settings.get("skip"):
+        surplus = sorted((_ELEMENT_KEYS.keys() | {"discipline", "block_recipe"}) & table.keys())
+        if surplus:
+            raise place.wrong(surplus[0], "makes no sense beside skip = true")
+        return Rule(rule_id=rule_id, **settings, **tests)
+    for key in ("discipline", "ifc_class"):
+        if key not in table:
+            raise place.wrong(key, "is missing")
+    codes = _checked(place, "discipline", _codes, table["discipline"])
+    made = {
+        name: _checked(place, key, check, table[key]) for key, (name, check) in _ELEMENT_KEYS.items() if key in table
+    }
+    made.setdefault("name", made["ifc_class"].removeprefix("Ifc"))
+    made.setdefault("recipe", Recipe.CURVE)
+    element = Element(rule_id=rule_id, discipline=codes[0], **made)
+    return Rule(rule_id=rule_id, disciplines=codes if len(codes) > 1 else (), element=element, **settings, **tests)
+
+
+def _name_tests(table: dict[str, Any], place: _Place) -> dict[str, Any]:
+    parts: dict[str, dict[str, tuple[str, ...]]] = {}
+    for key, (part, field_name) in _NAME_TESTS.items():
+        if key in table:
+            check = _regexes if field_name == "regex" else _texts
+            parts.setdefault(part, {})["no" if field_name == "not" else field_name] = _checked(
+                place, key, check, table[key]
+            )
+    return {part: NameTest(**fields) for part, fields in parts.items()}
+
+
+def _disciplines(table: object, place: _Place) -> tuple[DisciplineWords, ...]:
+    if not isinstance(table, dict):
+        raise place.wrong("discipline", "must be tables as [discipline.ARC]")
+    found = []
+    for code, entry in table.items():
+        spot = _Place(place.file, f"[discipline.{code}]")
+        _checked(spot, "code", _code, code)
+        if not isinstance(entry, dict):
+            raise spot.wrong("table", "must have words, prefixes, rgba")
+        _known(entry, _DISCIPLINE_KEYS, spot)
+        found.append(
+            DisciplineWords(
+                code=code,
+                words=_checked(spot, "words", _texts, entry.get("words", [])),
+                prefixes=_checked(spot, "prefixes", _texts, entry.get("prefixes", [])),
+                rgba=_checked(spot, "rgba", _rgba, entry["rgba"]) if "rgba" in entry else None,
+            )
+        )
+    return tuple(found)
