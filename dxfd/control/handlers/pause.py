@@ -1,0 +1,33 @@
+"""`pause`: hold a job (its worker checkpoints and leaves, its memory is free), or with job 0 the whole queue."""
+
+from __future__ import annotations
+
+import asyncio
+
+from dxfd.contract.messages import JobRef, JobReply
+from dxfd.contract.states import JobEvent, JobState
+from dxfd.control.handlers.holding import until
+from dxfd.control.services import Call, Services
+
+_POLL_S = 0.1
+
+
+async def handle(services: Services, call: Call, body: JobRef) -> JobReply:
+    """Pause and answer when it is so, or near the deadline with what it is by then (pausing)."""
+    if body.job_id == 0:
+        return await _hold_queue(services, call)
+    row = services.queue.jobs.get(body.job_id)
+    changed = row.state not in {JobState.PAUSED, JobState.PAUSING}
+    if changed:
+        row = services.queue.jobs.ask(row.id, JobEvent.PAUSE, detail=f"by {call.peer.name}")
+        services.arbiter.ask_leave(row.id, "pause")
+    row = await until(services, call, row.id, lambda job: job.state is not JobState.PAUSING)
+    return JobReply(job=services.view(row), changed=changed, queue_paused=services.arbiter.paused)
+
+
+async def _hold_queue(services: Services, call: Call) -> JobReply:
+    changed = services.arbiter.set_paused(True)
+    loop = asyncio.get_running_loop()
+    while services.arbiter.paused and services.arbiter.workers_running and loop.time() < call.deadline_s:
+        await asyncio.sleep(_POLL_S)
+    return JobReply(changed=changed, queue_paused=services.arbiter.paused)

@@ -1,0 +1,76 @@
+"""`submit`: one drawing into the queue. Checks what can be checked without touching the drawing."""
+
+from __future__ import annotations
+
+import os.path
+
+from dxfd.contract.messages import JobOptions, Submit, SubmitReply
+from dxfd.contract.states import FINAL
+from dxfd.control.services import Call, Services
+from dxfd.errors import QueueFullError, ShuttingDownError, UsageError
+from dxfd.store.rows import NewJob
+
+CONVERTERS = frozenset({"bim"})
+UNITS = frozenset({"", "mm", "cm", "dm", "m", "km", "in", "ft", "yd", "mi"})
+ERROR_ACTIONS = frozenset({"skip", "stop"})
+_LONGEST_PATH = 4096
+_LONGEST_WORD = 200
+_MOST_PRIORITY = 1_000_000
+_MOST_NUMBER = 2**62
+
+
+async def handle(services: Services, call: Call, body: Submit) -> SubmitReply:
+    """Queue the job, or return the same one that is queued already."""
+    if services.arbiter.draining:
+        raise ShuttingDownError("the daemon is shutting down and takes no jobs")
+    new = _checked(services, call, body)
+    limit, counts = services.settings.max_queued, services.queue.listing.counts()
+    if limit and sum(n for state, n in counts.items() if state not in FINAL) >= limit:
+        raise QueueFullError(f"the queue holds {limit} unfinished jobs", hint="max_queued in the settings bounds it")
+    row, duplicate = services.queue.jobs.submit(new)
+    services.arbiter.wake()
+    return SubmitReply(job=services.view(row), duplicate=duplicate, queue_paused=services.arbiter.paused)
+
+
+def _checked(services: Services, call: Call, body: Submit) -> NewJob:
+    source, output = _path("source", body.source), _path("output", body.output)
+    if source == output:
+        raise UsageError(f"source and output are the same file: {source}")
+    if body.converter not in CONVERTERS:
+        raise UsageError(f"there is no converter {body.converter[:40]!r}", hint=", ".join(sorted(CONVERTERS)))
+    if max(len(body.label), len(body.idempotency_key)) > _LONGEST_WORD:
+        raise UsageError(f"label and idempotency_key have at most {_LONGEST_WORD} characters")
+    if abs(body.priority) > _MOST_PRIORITY:
+        raise UsageError(f"priority lies between -{_MOST_PRIORITY} and {_MOST_PRIORITY}")
+    _check_options(body.options)
+    if not 0 <= body.max_attempts <= 1_000_000:
+        raise UsageError("max_attempts is a number from 0 to 1000000")
+    return NewJob(
+        source=source,
+        output=output,
+        converter=body.converter,
+        options=body.options,
+        priority=body.priority,
+        label=body.label,
+        max_attempts=body.max_attempts or services.settings.max_attempts,
+        owner_uid=call.peer.uid,
+        owner=call.peer.name,
+        idempotency_key=body.idempotency_key,
+    )
+
+
+def _path(name: str, text: str) -> str:
+    if not text.startswith("/") or "\0" in text or len(text) > _LONGEST_PATH:
+        raise UsageError(f"{name} is not an absolute path of at most {_LONGEST_PATH} characters")
+    return os.path.normpath(text)
+
+
+def _check_options(options: JobOptions) -> None:
+    if options.units not in UNITS:
+        raise UsageError(f"there is no unit {options.units[:40]!r}", hint=", ".join(sorted(UNITS - {""})))
+    if options.error_action not in ERROR_ACTIONS:
+        raise UsageError(f"error_action is skip or stop, not {options.error_action[:40]!r}")
+    if options.templates:
+        _path("templates", options.templates)
+    if not all(0 <= n < _MOST_NUMBER for n in (options.batch_size, options.max_memory_bytes, options.max_errors)):
+        raise UsageError("batch_size, max_memory_bytes and max_errors are numbers of at least 0")

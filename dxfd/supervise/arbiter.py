@@ -1,0 +1,365 @@
+"""The supervisor: rounds of named duties over the workers and the queue.
+
+Owns the children and the rule that only it starts, ends and reaps them. Decisions are in scheduler.py, memory.py and
+exits.py; the queue's truth is in store/. Runs as one task in the daemon; what it does between two awaits is short.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from dxfd import logs
+from dxfd.config.model import Settings
+from dxfd.contract.progress import Progress, WorkOrder
+from dxfd.contract.states import FINAL, JobEvent, JobState
+from dxfd.contract.times import Clock
+from dxfd.errors import DiskFullError, StaleAttemptError
+from dxfd.store.queue import Queue
+from dxfd.store.rows import JobRow
+from dxfd.supervise import meter
+from dxfd.supervise.child import Child
+from dxfd.supervise.exits import Killed, Policy, judge
+from dxfd.supervise.finished import log_finished
+from dxfd.supervise.memory import Action, decide
+from dxfd.supervise.recover import Leftover, find_leftovers, settle
+from dxfd.supervise.scheduler import Wish, pick, worker_count
+
+PROGRESS_WRITE_S = 1.0
+"""Progress of a job is written to the queue this often at most."""
+MEASURE_S = 0.5
+DISK_FULL_LOG_S = 60.0
+CANDIDATES = 64
+_DEFAULT_BATCH = 50_000
+"""What is halved after memory trouble when no batch size is set."""
+_LEAST_BATCH = 1_000
+
+log = logs.get_logger()
+
+
+class Capacity(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is to run workers with."""
+
+    workers: int
+    budget_bytes: int
+
+
+class Arbiter:
+    """Runs the jobs of one queue.
+
+    Attributes:
+        capacity: workers and memory it may use.
+        draining: it starts nothing any more and ends once its workers have left.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        settings: Settings,
+        *,
+        clock: Clock = time.time,
+        on_round: Callable[[], None] | None = None,
+    ) -> None:
+        """Take the queue, the settings, and a function called at the end of each round (the watchdog)."""
+        self._queue = queue
+        self._settings = settings
+        self._clock = clock
+        self._on_round = on_round or (lambda: None)
+        self._children: dict[int, Child] = {}
+        self._leftovers: list[Leftover] = []
+        self._began_at = 0.0
+        self._wake = asyncio.Event()
+        self._written: dict[int, tuple[float, Progress | None]] = {}
+        self._noted: set[str] = set()
+        self._measured_at = 0.0
+        self._disk_full_at = float("-inf")
+        self._paused = queue.listing.paused()
+        self.draining = False
+        budget = settings.memory_budget.of(meter.host_memory_bytes())
+        self.capacity = Capacity(
+            budget_bytes=budget,
+            workers=worker_count(
+                settings.max_workers, cores=meter.cores(), budget_bytes=budget, limit_bytes=settings.memory_limit
+            ),
+        )
+        self._policy = Policy(
+            retry_base_s=settings.retry_base_s,
+            retry_cap_s=settings.retry_cap_s,
+            quarantine_after=settings.quarantine_after,
+            worker_timeout_s=settings.worker_timeout_s,
+        )
+
+    # --- what the control side asks ---------------------------------------------------------------------------
+
+    @property
+    def workers_running(self) -> int:
+        """How many workers there are now."""
+        return len(self._children)
+
+    @property
+    def paused(self) -> bool:
+        """Whether the queue is held."""
+        return self._paused
+
+    def live(self, job_id: int) -> tuple[int, Progress | None]:
+        """Return pid and newest progress of a job's worker; 0 and None when it has none."""
+        child = self._children.get(job_id)
+        return (0, None) if child is None else (child.pid, child.progress)
+
+    def memory_used_bytes(self) -> int:
+        """Return the resident memory of the daemon and its workers."""
+        return meter.rss_bytes(os.getpid()) + sum(child.measure() for child in self._children.values())
+
+    def ask_leave(self, job_id: int, cause: str) -> None:
+        """Tell a job's worker to leave at its next checkpoint."""
+        child = self._children.get(job_id)
+        if child is not None:
+            child.leave(cause)
+        self.wake()
+
+    def set_paused(self, paused: bool) -> bool:
+        """Hold or release the queue and return whether that changed it; held, running jobs go back at a checkpoint."""
+        changed = self._queue.jobs.set_paused(paused)
+        self._paused = paused
+        if paused:
+            for child in self._children.values():
+                child.leave("pause")
+        self.wake()
+        return changed
+
+    def drain(self) -> None:
+        """Start nothing any more; every worker leaves at its next checkpoint, then run() returns."""
+        self.draining = True
+        for child in self._children.values():
+            child.leave("shutdown")
+        self.wake()
+
+    def abandon(self) -> None:
+        """End every worker now; their last batch is what is committed."""
+        self.draining = True
+        for child in self._children.values():
+            child.leave("shutdown")
+            child.kill(Killed.STUBBORN)
+        self.wake()
+
+    def wake(self) -> None:
+        """Begin the next round at once."""
+        self._wake.set()
+
+    def why(self, row: JobRow) -> str:
+        """Return in one line why a job is not running, "" when there is nothing to say."""
+        match row.state:
+            case JobState.QUEUED:
+                return self._why_queued()
+            case JobState.RETRY_WAIT:
+                return f"next attempt at {row.not_before}: {row.error_message}"
+            case JobState.PAUSING:
+                return "waiting for its worker to reach a checkpoint"
+            case JobState.CANCELLING:
+                return "waiting for its worker to leave"
+            case JobState.PAUSED:
+                return "paused by a user"
+            case _:
+                return row.error_message
+
+    def _why_queued(self) -> str:
+        if self.draining:
+            return "the daemon is shutting down"
+        if self._paused:
+            return "the queue is paused"
+        if len(self._children) >= self.capacity.workers:
+            return f"all {self.capacity.workers} workers are busy"
+        if self._children:
+            return "waiting for its turn or for memory"
+        return ""
+
+    # --- the rounds -------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Do the rounds until drained."""
+        self._began_at = _now()
+        self._leftovers = find_leftovers(self._queue)
+        if self._leftovers:
+            log.info("recovering", jobs=[left.job_id for left in self._leftovers])
+        duties: tuple[tuple[str, Callable[[], Awaitable[None] | None]], ...] = (
+            ("reap", self._reap),
+            ("recover", self._recover),
+            ("note", self._note),
+            ("insist", self._insist),
+            ("expire_hung", self._expire_hung),
+            ("govern_memory", self._govern_memory),
+            ("promote_due", self._promote_due),
+            ("start", self._start),
+        )
+        try:
+            while not (self.draining and not self._children):
+                self._wake.clear()
+                for name, duty in duties:
+                    await self._do(name, duty)
+                self._on_round()
+                await self._rest()
+        finally:
+            # Whatever ends this task, no worker outlives its supervisor unnoticed.
+            for child in self._children.values():
+                child.kill(Killed.STUBBORN)
+
+    async def _do(self, name: str, duty: Callable[[], Awaitable[None] | None]) -> None:
+        try:
+            pending = duty()
+            if pending is not None:
+                await pending
+        except DiskFullError as error:
+            # Nothing was changed. What could not be written is still in the children and is tried again next round.
+            if _now() - self._disk_full_at > DISK_FULL_LOG_S:
+                self._disk_full_at = _now()
+                log.error("queue_disk_full", duty=name, text=error.message)  # noqa: TRY400
+
+    async def _rest(self) -> None:
+        if self.draining and not self._children:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.tick_s):
+                await self._wake.wait()
+
+    def _reap(self) -> None:
+        """Write down how workers ended."""
+        for job_id, child in list(self._children.items()):
+            if child.ended:
+                try:
+                    self._settle(job_id, child)
+                except StaleAttemptError as error:
+                    log.warning("stale_attempt", job_id=job_id, text=error.message)
+                self._children.pop(job_id)
+                self._written.pop(job_id, None)
+                self._noted.discard(child.order.attempt_token)
+
+    def _settle(self, job_id: int, child: Child) -> None:
+        self._note_start(child)
+        job = self._queue.jobs.get(job_id)
+        event, ending = judge(child.ending(), job, self._policy, self._clock())
+        row = self._queue.jobs.end_attempt(job_id, child.order.attempt_token, event, ending)
+        log.info(
+            "attempt_ended",
+            job_id=job_id,
+            attempt=child.order.attempt,
+            cause=ending.cause,
+            state=row.state.value,
+            detail=ending.detail,
+            exit_status=ending.exit_status,
+            peak_rss_bytes=ending.peak_rss_bytes,
+        )
+        if row.state in FINAL:
+            log_finished(row, ending.report, peak_rss_bytes=ending.peak_rss_bytes, now_s=self._clock())
+
+    def _recover(self) -> None:
+        """Put back what an earlier daemon left running."""
+        if self._leftovers:
+            over = _now() - self._began_at > self._settings.stop_timeout_s
+            self._leftovers = settle(self._queue, self._leftovers, patience_over=over)
+
+    def _note(self) -> None:
+        """Write down what workers said: where they went on, and how far they are."""
+        for job_id, child in self._children.items():
+            self._note_start(child)
+            at, progress = self._written.get(job_id, (float("-inf"), None))
+            if child.progress is not progress and _now() - at >= PROGRESS_WRITE_S and child.progress is not None:
+                self._queue.jobs.set_progress(job_id, child.order.attempt_token, child.progress)
+                self._written[job_id] = (_now(), child.progress)
+
+    def _note_start(self, child: Child) -> None:
+        started, token = child.started, child.order.attempt_token
+        if started is not None and token not in self._noted:
+            self._queue.jobs.set_started(child.order.job_id, token, started.resumed_from_batch, started.note)
+            self._noted.add(token)
+
+    def _insist(self) -> None:
+        """End workers that were told to leave and do not."""
+        for child in self._children.values():
+            child.insist(self._settings.stop_timeout_s)
+
+    def _expire_hung(self) -> None:
+        """End workers that say nothing for too long."""
+        for job_id, child in self._children.items():
+            if not child.ended and _now() - child.heard_at > self._settings.worker_timeout_s:
+                log.warning("worker_hung", job_id=job_id, pid=child.pid)
+                child.kill(Killed.HUNG)
+
+    def _govern_memory(self) -> None:
+        """End workers that are past their wall."""
+        if _now() - self._measured_at < MEASURE_S:
+            return
+        self._measured_at = _now()
+        for job_id, child in self._children.items():
+            rss = child.measure()
+            if decide(rss, limit_bytes=child.limit_bytes, wall=self._settings.memory_wall) is Action.END:
+                log.warning("worker_past_memory_wall", job_id=job_id, rss_bytes=rss, limit_bytes=child.limit_bytes)
+                child.kill(Killed.MEMORY)
+
+    def _promote_due(self) -> None:
+        """Queue jobs whose retry delay is over."""
+        for job_id in self._queue.listing.due():
+            self._queue.jobs.ask(job_id, JobEvent.DUE)
+
+    async def _start(self) -> None:
+        """Start what the scheduler picks."""
+        if self.draining or self._paused or len(self._children) >= self.capacity.workers:
+            return
+        rows = {row.id: row for row in self._queue.listing.runnable(CANDIDATES)}
+        chosen = pick(
+            (Wish(row.id, self._limit_of(row)) for row in rows.values()),
+            [child.limit_bytes for child in self._children.values()],
+            max_workers=self.capacity.workers,
+            budget_bytes=self.capacity.budget_bytes,
+        )
+        for job_id in chosen:
+            await self._start_one(rows[job_id])
+
+    async def _start_one(self, queued: JobRow) -> None:
+        # While the process before was being spawned, a user may have changed this job or held the queue.
+        if self.draining or self._paused or self._queue.jobs.get(queued.id).state is not JobState.QUEUED:
+            return
+        row = self._queue.jobs.claim(queued.id, secrets.token_hex(16))
+        child = Child(
+            self._order(row),
+            self._limit_of(row),
+            batch_before=queued.progress.batch if queued.progress is not None else 0,
+            on_news=self.wake,
+        )
+        self._children[row.id] = child
+        await child.start(self._settings.log_level)
+        log.info("attempt_started", job_id=row.id, attempt=row.attempt, pid=child.pid, source=row.source)
+        if child.process is not None:
+            self._queue.jobs.set_process(child.order.attempt_token, child.process)
+
+    def _limit_of(self, row: JobRow) -> int:
+        return row.options.max_memory_bytes or self._settings.memory_limit
+
+    def _order(self, row: JobRow) -> WorkOrder:
+        batch = row.options.batch_size or self._settings.batch_size
+        if row.halvings:
+            batch = max(_LEAST_BATCH, (batch or _DEFAULT_BATCH) >> row.halvings)
+        return WorkOrder(
+            job_id=row.id,
+            attempt=row.attempt,
+            attempt_token=row.attempt_token or "",
+            converter=row.converter,
+            source=row.source,
+            output=row.output,
+            templates=row.options.templates or self._settings.templates,
+            units=row.options.units,
+            batch_size=batch,
+            max_memory_bytes=self._limit_of(row),
+            max_errors=row.options.max_errors,
+            error_action=row.options.error_action,
+            restart=row.restart,
+        )
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

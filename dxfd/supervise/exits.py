@@ -1,0 +1,171 @@
+"""From how a worker ended to what that means for its job. Pure: one table in the form of a function.
+
+| how it ended                                    | cause    | event                     | charged | death |
+|-------------------------------------------------|----------|---------------------------|---------|-------|
+| said `done`                                     | finished | FINISH                    |         |       |
+| said `left` because it was asked                | yielded  | YIELD                     |         |       |
+| said `left` because its memory limit was near   | memory   | LOSE, EXHAUST, QUARANTINE | yes     | yes   |
+| said `failed`, permanent                        | failed   | FAIL                      | yes     |       |
+| said `failed`, retryable                        | failed   | LOSE, EXHAUST             | yes     |       |
+| said `failed`, E_MEMORY                         | memory   | LOSE, EXHAUST, QUARANTINE | yes     | yes   |
+| killed by us: told to leave and did not         | cut_off  | CUT_OFF                   |         |       |
+| killed by us: past the memory wall              | memory   | LOSE, EXHAUST, QUARANTINE | yes     | yes   |
+| killed by us: silent for too long               | hung     | LOSE, EXHAUST             | yes     |       |
+| any other signal                                | signal   | LOSE, EXHAUST, QUARANTINE | yes     | yes   |
+| any other exit, or it could not be started      | failed   | LOSE, EXHAUST             | yes     |       |
+
+An attempt that committed a batch no attempt before had sets charges and deaths back: such a job gets on, so it ends.
+"""
+
+from __future__ import annotations
+
+import signal
+from enum import StrEnum
+
+import msgspec
+
+from dxfd.config.units import format_bytes, format_seconds
+from dxfd.contract.progress import Done, Failed, Left, Progress
+from dxfd.contract.states import JobEvent
+from dxfd.contract.times import iso
+from dxfd.errors import FailureClass, MemoryLimitError, WorkerHungError, WorkerLostError
+from dxfd.store.rows import Ending, JobRow
+from dxfd.supervise.backoff import delay_s
+
+
+class Killed(StrEnum):
+    """Why the daemon killed a worker."""
+
+    NOT = ""
+    STUBBORN = "stubborn"  # told to leave, and the deadline passed
+    MEMORY = "memory"
+    HUNG = "hung"
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """What the settings say about failures."""
+
+    retry_base_s: float
+    retry_cap_s: float
+    quarantine_after: int
+    worker_timeout_s: float
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """How a worker ended."""
+
+    status: int | None
+    """Exit status, minus the signal's number, or None: it could not be started."""
+    last: Done | Left | Failed | None = None
+    killed: Killed = Killed.NOT
+    note: str = ""
+    """Why it could not be started."""
+    progress: Progress | None = None
+    batch: int = 0
+    """Last batch it committed."""
+    batch_before: int = 0
+    """Last batch known before this attempt."""
+    peak_rss_bytes: int = 0
+    limit_bytes: int = 0
+
+
+class _Loss(msgspec.Struct, frozen=True, kw_only=True):
+    cause: str
+    code: str
+    message: str
+    hint: str = ""
+    death: bool = False
+
+
+def judge(ended: Ended, job: JobRow, policy: Policy, now_s: float) -> tuple[JobEvent, Ending]:
+    """Return the event to apply and what is to be written with it; now_s is seconds since the epoch."""
+    base = Ending(
+        cause="finished",
+        exit_status=ended.status,
+        peak_rss_bytes=ended.peak_rss_bytes,
+        progress=ended.progress,
+        progressed=ended.batch > ended.batch_before,
+    )
+    # What the worker said goes before how it died: a published output stays published.
+    match ended.last:
+        case Done(report=report):
+            return JobEvent.FINISH, msgspec.structs.replace(base, report=bytes(report))
+        case Left(cause=cause, batch=batch) if cause != "memory":
+            return JobEvent.YIELD, msgspec.structs.replace(
+                base, cause="yielded", detail=f"left at batch {batch}: {cause}"
+            )
+        case Failed(failure_class=FailureClass.PERMANENT.value) as failed:
+            return JobEvent.FAIL, msgspec.structs.replace(
+                base,
+                cause="failed",
+                detail=f"{failed.error_code}: {failed.message}",
+                charged=True,
+                error_code=failed.error_code,
+                error_message=failed.message,
+                error_hint=failed.hint,
+            )
+    if ended.last is None and ended.killed is Killed.STUBBORN:
+        return JobEvent.CUT_OFF, msgspec.structs.replace(
+            base, cause="cut_off", detail="did not reach a checkpoint in time and was killed"
+        )
+    return _lost(base, _loss(ended, policy), job, policy, now_s)
+
+
+def _loss(ended: Ended, policy: Policy) -> _Loss:
+    memory = MemoryLimitError
+    if isinstance(ended.last, Left):
+        words = (
+            f"the conversion left at batch {ended.last.batch}: {format_bytes(ended.limit_bytes)} is too little for it"
+        )
+        return _Loss(cause="memory", code=memory.code, message=words, hint=memory.default_hint, death=True)
+    if isinstance(ended.last, Failed):
+        is_memory = ended.last.error_code == memory.code
+        return _Loss(
+            cause="memory" if is_memory else "failed",
+            code=ended.last.error_code,
+            message=ended.last.message,
+            hint=ended.last.hint,
+            death=is_memory,
+        )
+    if ended.killed is Killed.MEMORY:
+        words = f"the worker grew far past its limit of {format_bytes(ended.limit_bytes)} and was ended"
+        return _Loss(cause="memory", code=memory.code, message=words, hint=memory.default_hint, death=True)
+    if ended.killed is Killed.HUNG:
+        words = f"the worker made no progress for {format_seconds(policy.worker_timeout_s)} and was ended"
+        return _Loss(cause="hung", code=WorkerHungError.code, message=words)
+    if ended.status is None:
+        return _Loss(cause="failed", code=WorkerLostError.code, message=f"no worker could be started: {ended.note}")
+    if ended.status < 0:
+        words = f"the worker was killed by {_signal_name(-ended.status)}"
+        return _Loss(cause="signal", code=WorkerLostError.code, message=words, death=True)
+    words = f"the worker ended with status {ended.status} and no result"
+    return _Loss(cause="failed", code=WorkerLostError.code, message=words, hint="the log has what it said on stderr")
+
+
+def _lost(base: Ending, loss: _Loss, job: JobRow, policy: Policy, now_s: float) -> tuple[JobEvent, Ending]:
+    charged = (0 if base.progressed else job.attempts_charged) + 1
+    deaths = (0 if base.progressed else job.deaths) + loss.death
+    ending = msgspec.structs.replace(
+        base,
+        cause=loss.cause,
+        detail=loss.message,
+        charged=True,
+        death=loss.death,
+        halve=loss.cause == "memory",
+        error_code=loss.code,
+        error_message=loss.message,
+        error_hint=loss.hint,
+    )
+    if loss.death and deaths >= policy.quarantine_after:
+        return JobEvent.QUARANTINE, ending
+    if charged >= job.max_attempts:
+        return JobEvent.EXHAUST, ending
+    delay = delay_s(charged, base_s=policy.retry_base_s, cap_s=policy.retry_cap_s)
+    return JobEvent.LOSE, msgspec.structs.replace(ending, not_before=iso(now_s + delay))
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
