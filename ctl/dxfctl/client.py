@@ -21,6 +21,7 @@ from dxfd.contract import messages as m
 from dxfd.contract.codec import decode_reply, encode_request
 from dxfd.contract.version import MAX_FRAME_BYTES, PROTOCOL
 from dxfd.errors import ControlError, DxfdError, ProtocolError, UnreachableError, VersionError
+from dxfd.paths import socket_path
 
 _R = TypeVar("_R", bound=msgspec.Struct)
 
@@ -42,6 +43,7 @@ class Client:
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._socket: zmq.Socket[bytes] | None = None
         self._sent: dict[str, str] = {}
+        self._identity: tuple[int, int] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -64,6 +66,16 @@ class Client:
         if self._socket is not None:
             self._socket.close(linger=0)
             self._socket = None
+
+    def check_peer(self) -> None:
+        """Return if the daemon that was connected to still listens. Held requests die with their daemon, silently.
+
+        Raises:
+            UnreachableError: nobody listens, or another daemon has taken the place.
+        """
+        socket_facts.check_listening(self.endpoint)
+        if self._socket is not None and socket_facts.identity(self.endpoint) != self._identity:
+            raise UnreachableError(f"the daemon at {socket_path(self.endpoint)} was restarted")
 
     # --- verbs ------------------------------------------------------------------------------------------------
 
@@ -178,6 +190,7 @@ class Client:
         if self._socket is not None:
             return self._socket
         socket_facts.check_listening(self.endpoint)
+        self._identity = socket_facts.identity(self.endpoint)
         if self._context is None:
             self._context = zmq.Context()
         socket = self._context.socket(zmq.DEALER)

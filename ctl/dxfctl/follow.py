@@ -14,7 +14,7 @@ from typing import Final
 
 from dxfctl.client import HOLD_GRACE_S, Client
 from dxfctl.render.human import duration
-from dxfctl.socket_facts import check_listening, silent
+from dxfctl.socket_facts import silent
 from dxfd.contract.messages import JobView, Wait, WaitReply
 from dxfd.errors import DxfdError, NoSuchJobError, ShuttingDownError, UnreachableError, WaitTimeoutError
 
@@ -109,7 +109,7 @@ class Follower:
     def _look(self, deadline: float | None) -> None:
         """Raise if the time is over or nobody can be listening any more."""
         self._check_time(deadline)
-        check_listening(self._client.endpoint)
+        self._client.check_peer()
         silent_s = time.monotonic() - self._heard_at
         if silent_s > HOLD_S + HOLD_GRACE_S:
             raise silent(self._client.endpoint, round(silent_s))

@@ -39,6 +39,15 @@ def check_listening(endpoint: str) -> None:
     _connect(path)
 
 
+def identity(endpoint: str) -> tuple[int, int] | None:
+    """Return what tells this socket file from one made later at the same path (inode, time of change), or None."""
+    try:
+        facts = socket_path(endpoint).stat()
+    except OSError:
+        return None
+    return facts.st_ino, facts.st_ctime_ns
+
+
 def silent(endpoint: str, waited_s: float) -> UnreachableError:
     """Return the error for a daemon that accepts connections but did not answer."""
     path = socket_path(endpoint)
