@@ -55,7 +55,7 @@ ANNOTATION_TYPES: Final = frozenset(
         "CAMERA",
         "SECTION",
         "GEOPOSITIONMARKER",
-    }  # fmt: skip
+    }
 )
 """What tells about the drawing instead of the building: no element, unless a rule names the type."""
 
@@ -72,7 +72,7 @@ FACE_TYPES: Final = frozenset(
         "REVOLVEDSURFACE",
         "SWEPTSURFACE",
         "PLANESURFACE",
-    }  # fmt: skip
+    }
 )
 """Entities with faces of their own: recipe MESH whatever the rule says."""
 
@@ -80,6 +80,8 @@ _BLOCK_BONUS: Final = 50
 _PATTERN: Final = 15
 _TYPES_BONUS: Final = 5
 _SPOKEN_FIRST: Final = 3
+_SPOKEN_BONUS: Final = 4
+"""For a rule whose discipline the layer speaks of: S-STEM-WALL is a wall, M-STEM-PIPE steam."""
 _LETTER_PREFIX = re.compile(r"[\W\d]*[A-Za-z]{1,2}[-_]")
 
 
@@ -241,16 +243,20 @@ class RuleSet:
             parts.append(hit)
             by_block = by_block or hit[0] > _BLOCK_BONUS
         weight += sum(part[0] for part in parts)
+        if rule.element is not None and any(code in layer.disciplines for code in _codes(rule, rule.element)):
+            weight += _SPOKEN_BONUS
         why += [part[1] for part in parts if part[1]]
         return _Match(rule, order, weight, "; ".join(why) or "no condition", by_block)
 
     @staticmethod
     def _either(test: _Test, layer: _Name, block: _Name | None) -> tuple[int, str] | str:
-        if block is not None:
-            found = _holds(test, block, "block")
-            if not isinstance(found, str):
-                return found[0] + _BLOCK_BONUS, found[1]
-        return _holds(test, layer, "layer")
+        on = _holds(test, layer, "layer")
+        found = _holds(test, block, "block") if block is not None else "no block"
+        if isinstance(found, str):
+            return on
+        # A layer that says the same outweighs another word in the block's name: "Door - Standard Lift" on A-DOOR.
+        weight, why = (0, "") if isinstance(on, str) else (on[0], f"; {on[1]}")
+        return found[0] + _BLOCK_BONUS + weight, found[1] + why
 
     def _element(self, rule: Rule, element: Element, entity_type: str, layer: str, block: str) -> Element:
         changes: dict[str, Any] = {}
@@ -271,7 +277,7 @@ class RuleSet:
     # --- names ----------------------------------------------------------------------------------------------------
 
     def _block_name(self, entity_type: str, block: str) -> _Name | None:
-        return self._name(block) if block and entity_type == "INSERT" else None
+        return self._name(tokens.strip_view(block)) if block and entity_type == "INSERT" else None
 
     def _look(self, name: str) -> _Name:
         bare = tokens.strip_xref(name)
@@ -337,6 +343,10 @@ def _holds(test: _Test, name: _Name, what: str) -> tuple[int, str] | str:
         if (best is None or best[0] < _PATTERN) and pattern.search(name.folded if folded else name.text):
             best = (_PATTERN, f"{what} is like {written}")
     return best or f"the {what} has none of its words or patterns"
+
+
+def _codes(rule: Rule, element: Element) -> tuple[str, ...]:
+    return rule.disciplines or (element.discipline,)
 
 
 def _recipe(of_block: Recipe, of_curve: Recipe, entity_type: str) -> Recipe:

@@ -11,6 +11,7 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
+_VIEW = re.compile(r"(?:-(?:V\d+|\d{5,})|_rvt-\d+)-.*$", re.DOTALL)
 _XREF = re.compile(r"^.*(?:\||\$\d+\$)")
 _CJK: Final = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
 # Order matters: CJK, capitals with a plural s (DOORs), an acronym before a capitalised word (HVACDuct), a capitalised
@@ -30,6 +31,14 @@ _UMLAUTS: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "AE",
 def strip_xref(name: str) -> str:
     """Return the name without the drawing it was referenced from: `site|A-WALL` and `site$0$A-WALL` give A-WALL."""
     return _XREF.sub("", name) or name
+
+
+def strip_view(block: str) -> str:
+    """Return a block name without the element number and view that Revit adds: `Single Door-1478187-FLOOR PLAN - ROOF`.
+
+    The view's name would make roofs of everything on a roof plan.
+    """
+    return _VIEW.sub("", block) or block
 
 
 def unaccent(text: str) -> str:
