@@ -87,7 +87,7 @@ def run(argv: list[str], invocation: Invocation) -> int:
         output.fail(invocation, error)
         return error.exit_code
     except Exception as error:  # the last resort: a fault of ours is told in a line, not in a traceback
-        if os.environ.get("DXFCTL_TRACEBACK"):
+        if sys.flags.dev_mode:
             raise
         output.fail(invocation, _internal(error))
         return exits.INTERNAL
@@ -107,7 +107,7 @@ def _usage(error: click.ClickException) -> UsageError:
 def _internal(error: Exception) -> DxfdError:
     return DxfdError(
         f"{type(error).__name__}: {error}",
-        hint="this is a fault of dxfctl; DXFCTL_TRACEBACK=1 shows where, please report it",
+        hint="this is a fault of dxfctl; python -X dev -m dxfctl shows where, please report it",
     )
 
 

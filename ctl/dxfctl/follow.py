@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from dxfctl.client import HOLD_GRACE_S, Client
-from dxfctl.render.human import duration
 from dxfctl.socket_facts import silent
+from dxfd.contract.human import duration
 from dxfd.contract.messages import JobView, Wait, WaitReply
 from dxfd.errors import DxfdError, NoSuchJobError, ShuttingDownError, UnreachableError, WaitTimeoutError
 

@@ -14,7 +14,7 @@ from dxfctl.follow import wait_for_return
 from dxfctl.invocation import Invocation
 from dxfctl.options import JobNumber, Verb, option
 from dxfctl.render import output
-from dxfctl.render.human import clock, safe
+from dxfd.contract.human import clock, safe
 from dxfd.contract.messages import Logs, LogsReply
 from dxfd.errors import ShuttingDownError, UnreachableError
 

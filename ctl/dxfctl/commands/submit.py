@@ -16,8 +16,8 @@ from dxfctl.follow import Result
 from dxfctl.invocation import Invocation
 from dxfctl.options import Size, Verb, option
 from dxfctl.render import output
-from dxfctl.render.human import safe
 from dxfctl.render.jobs import job_line
+from dxfd.contract.human import safe
 from dxfd.contract.messages import JobOptions, Submit, SubmitReply
 from dxfd.errors import (
     ControlError,

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import click
 
-from dxfctl.render.human import between, clock, count, duration, percent, rate, safe, shorten, size
 from dxfctl.render.table import Column, layout
+from dxfd.contract.human import between, clock, count, duration, percent, rate, safe, shorten, size
 from dxfd.contract.messages import AttemptView, JobEventView, JobView, ShowReply, StatusReply
 from dxfd.contract.progress import Progress
 from dxfd.contract.states import FINAL, OWNED, JobState

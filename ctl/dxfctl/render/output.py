@@ -14,7 +14,7 @@ import click
 import msgspec
 
 from dxfctl.invocation import Invocation
-from dxfctl.render.human import safe
+from dxfd.contract.human import safe
 from dxfd.errors import DxfdError
 
 

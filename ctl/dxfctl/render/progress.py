@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from dxfctl.invocation import Invocation
 from dxfctl.render import output
-from dxfctl.render.human import clock, count, duration, rate, safe, shorten, size
 from dxfctl.render.jobs import fraction, job_line, note_of, time_left_s
+from dxfd.contract.human import clock, count, duration, rate, safe, shorten, size
 from dxfd.contract.messages import JobView
 from dxfd.contract.states import FINAL, OWNED
 

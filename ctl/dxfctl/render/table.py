@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dxfctl.render.human import cells, shorten
+from dxfd.contract.human import cells, shorten
 
 GAP: Final = "  "
 

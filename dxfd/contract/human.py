@@ -1,6 +1,6 @@
 """Numbers and times as people read them: durations, sizes, rates, percent, clock times; and text made safe to print.
 
-Pure functions; "now" is passed in. JSON output never goes through here.
+Shared by dxfctl and `dxfd convert`. Pure functions; "now" is passed in. JSON output never goes through here.
 """
 
 from __future__ import annotations

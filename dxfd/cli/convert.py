@@ -1,0 +1,320 @@
+"""`dxfd convert`: one conversion in the foreground, with no daemon and no queue.
+
+Owns the command line, the question about an interrupted run, what Ctrl-C means, words and exit codes of the end.
+Conversion itself is dxfd.convert.pipeline, imported when it begins, so that `--help` and errors come fast.
+stdout carries the result (text or one JSON document), stderr everything else.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+import msgspec
+
+from dxfd.cli.interrupts import Interrupts
+from dxfd.cli.progress import progress_for
+from dxfd.config.units import parse_bytes
+from dxfd.contract.human import clock, count, duration, percent, rate, safe, size
+from dxfd.errors import (
+    ConfigError,
+    DxfdError,
+    InterruptedConversionError,
+    MemoryLimitError,
+    ResumeNeededError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from dxfd.convert.types import ConvertOptions, Interrupted, Left, Report, ResumePolicy
+
+UNITS: Final = ("mm", "cm", "dm", "m", "km", "in", "ft", "yd", "mi")
+REASONS_SHOWN: Final = 5
+
+
+class _Chosen(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line said besides the paths."""
+
+    templates: Path | None
+    resume: bool
+    restart: bool
+    auto_resume: bool | None
+    max_memory: int | None
+    batch_size: int | None
+    units: str | None
+    max_errors: int
+    error_action: str
+    vacuum: bool
+    as_json: bool
+    quiet: bool
+
+
+def _bytes(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
+    try:
+        return None if value is None else parse_bytes(value)
+    except ConfigError as error:
+        raise click.BadParameter(f"{error.message}; {error.hint}") from error
+
+
+@click.command("convert", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.argument("source", metavar="IN.dxf", type=click.Path(path_type=Path))
+@click.argument("output", metavar="[OUT.db]", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--templates", metavar="FILE", type=click.Path(path_type=Path), help="Rules (TOML) or template_library.db."
+)
+@click.option("--resume", is_flag=True, help="Go on with an interrupted run; an error if it does not fit.")
+@click.option("--restart", is_flag=True, help="Discard an interrupted run.")
+@click.option(
+    "--auto-resume/--no-auto-resume",
+    default=None,
+    help="Without a terminal: go on with an interrupted run of an unchanged drawing (setting auto_resume, on).",
+)
+@click.option("--max-memory", metavar="SIZE", callback=_bytes, help="Keep within this memory, as 512M.")
+@click.option("--batch-size", metavar="N", type=click.IntRange(1, 10_000_000), help="Entities per committed batch.")
+@click.option("--units", type=click.Choice(UNITS), help="Drawing unit, where the drawing itself is wrong.")
+@click.option(
+    "--max-errors", metavar="N", type=click.IntRange(0), default=100, show_default=True, help="Faulty entities allowed."
+)
+@click.option(
+    "--error-action",
+    type=click.Choice(["skip", "stop"]),
+    default="skip",
+    show_default=True,
+    help="What a faulty entity does.",
+)
+@click.option("--vacuum", is_flag=True, help="Compact the database at the end.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, errors too.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress, no summary.")
+def convert(source: Path, output: Path | None, **chosen: Any) -> None:
+    """Convert one drawing to a BIM database, here and now.
+
+    OUT.db is by default the drawing's name with .db, beside it. It appears when the conversion is complete: until then
+    the work is in OUT.db.partial. Ctrl-C ends at a checkpoint, a second one at once; both can be gone on from.
+    """
+    sys.exit(_guarded(source, output, _Chosen(**chosen)))
+
+
+def _guarded(source: Path, output: Path | None, chosen: _Chosen) -> int:
+    """Convert and return the exit code, every error told in a line."""
+    try:
+        return _run(source, output, chosen)
+    except DxfdError as error:
+        _tell_error(error, chosen)
+        return error.exit_code
+    except KeyboardInterrupt:  # before the conversion began, at the question
+        _tell_error(InterruptedConversionError("interrupted before the conversion began"), chosen)
+        return InterruptedConversionError.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 141
+    except Exception as error:  # the last resort: a fault of ours is told in a line, not in a traceback
+        if sys.flags.dev_mode:
+            raise
+        hint = "this is a fault of dxfd; python -X dev -m dxfd convert ... shows where, please report it"
+        _tell_error(DxfdError(f"{type(error).__name__}: {error}", hint=hint), chosen)
+        return DxfdError.exit_code
+
+
+def _run(source: Path, output: Path | None, chosen: _Chosen) -> int:
+    from dxfd.config.load import load
+
+    settings = load().settings
+    options = _options(source, output, chosen, default_templates=settings.templates)
+    from dxfd.convert import pipeline
+    from dxfd.convert.types import Left, ResumePolicy
+
+    if options.resume is ResumePolicy.AUTO:
+        found = pipeline.find_interrupted(options)
+        if found is not None:
+            auto = settings.auto_resume if chosen.auto_resume is None else chosen.auto_resume
+            options = _with_policy(options, _policy(found, options, chosen, auto=auto))
+    terminal = sys.stderr.isatty() and not chosen.as_json and not chosen.quiet
+    with progress_for(quiet=chosen.quiet or chosen.as_json, terminal=terminal) as shown:
+
+        def first() -> None:
+            shown.note("stopping at the next checkpoint; Ctrl-C again stops at once")
+
+        with Interrupts(first, terminal=terminal) as interrupts:
+            try:
+                report = pipeline.convert(options, on_event=shown.event, should_leave=interrupts.cause)
+            except Left as left:
+                outcome: Left | None = left
+            else:
+                outcome = None
+    if outcome is not None:
+        error = _left(outcome, options)
+        code = error.exit_code if outcome.cause == "memory" else interrupts.exit_code
+        _tell_error(error, chosen, exit_code=code)
+        return code
+    _tell_report(report, chosen)
+    return 0
+
+
+def _options(source: Path, output: Path | None, chosen: _Chosen, *, default_templates: str) -> ConvertOptions:
+    from dxfd.convert.types import ConvertOptions, ErrorAction, ResumePolicy
+
+    if chosen.resume and chosen.restart:
+        raise UsageError("--resume and --restart exclude each other")
+    source = source.absolute()
+    target = output.absolute() if output is not None else source.with_suffix(".db")
+    if target == source:
+        raise UsageError(f"{source} would be written over itself", hint="name another OUT.db")
+    policy = ResumePolicy.RESUME if chosen.resume else ResumePolicy.RESTART if chosen.restart else ResumePolicy.AUTO
+    templates = chosen.templates or (Path(default_templates) if default_templates else None)
+    return ConvertOptions(
+        source=source,
+        output=target,
+        templates=templates.absolute() if templates else None,
+        units=chosen.units,
+        batch_size=chosen.batch_size,
+        max_memory_bytes=chosen.max_memory,
+        max_errors=chosen.max_errors,
+        error_action=ErrorAction(chosen.error_action),
+        resume=policy,
+        vacuum=chosen.vacuum,
+    )
+
+
+def _with_policy(options: ConvertOptions, policy: ResumePolicy) -> ConvertOptions:
+    from dataclasses import replace
+
+    return replace(options, resume=policy)
+
+
+# --- the interrupted run ---------------------------------------------------------------------------------------------
+
+
+def _policy(found: Interrupted, options: ConvertOptions, chosen: _Chosen, *, auto: bool) -> ResumePolicy:
+    """Return what to do with an interrupted run: ask on a terminal, decide by rule elsewhere.
+
+    Raises:
+        ResumeNeededError: nobody to ask, and the rule does not allow going on.
+        InterruptedConversionError: the user chose to cancel.
+    """
+    from dxfd.convert.types import ResumePolicy
+
+    if sys.stdin.isatty() and sys.stderr.isatty() and not chosen.as_json:
+        return _ask(found)
+    if found.fits and auto:
+        if not chosen.as_json and not chosen.quiet:
+            sys.stderr.write(f"going on with the interrupted run: {_how_far(found)}\n")
+        return ResumePolicy.RESUME
+    if found.fits:
+        raise ResumeNeededError(f"an interrupted run of {options.source.name} is there ({_how_far(found)})")
+    raise ResumeNeededError(
+        f"an interrupted run is there that cannot be gone on with: {found.why_not}",
+        hint="add --restart to discard it and begin anew",
+    )
+
+
+def _ask(found: Interrupted) -> ResumePolicy:
+    from dxfd.convert.types import ResumePolicy
+
+    now = datetime.now(UTC)
+    errors = f", {count(found.error_count)} faulty entities" if found.error_count else ""
+    lines = [
+        f"An interrupted run is there: {safe(str(found.partial))}",
+        f"  started          {clock(found.started_at, now=now, utc=False)}",
+        f"  last checkpoint  {clock(found.last_checkpoint_at, now=now, utc=False)} (batch {found.batch})",
+        f"  done             {_how_far(found)}{errors}",
+        f"  state            {safe(found.status)}",
+    ]
+    if not found.fits:
+        lines.append(f"  It cannot be gone on with: {safe(found.why_not)}")
+    sys.stderr.write("\n".join(lines) + "\n")
+    choices = {"s": ResumePolicy.RESTART, "start fresh": ResumePolicy.RESTART}
+    if found.fits:
+        choices |= {"r": ResumePolicy.RESUME, "resume": ResumePolicy.RESUME, "": ResumePolicy.RESUME}
+    question = ("[R]esume / " if found.fits else "") + "[S]tart fresh / [C]ancel? "
+    while True:
+        sys.stderr.write(question)
+        sys.stderr.flush()
+        line = sys.stdin.readline()
+        answer = line.strip().lower()
+        if not line or answer in {"c", "cancel"}:
+            raise InterruptedConversionError("cancelled; the interrupted run is kept as it was")
+        if answer in choices:
+            return choices[answer]
+
+
+def _how_far(found: Interrupted) -> str:
+    if not found.entities_total:
+        return f"{count(found.entities_done)} entities"
+    share = percent(found.entities_done / found.entities_total)
+    return f"{count(found.entities_done)} of {count(found.entities_total)} entities, {share}"
+
+
+# --- the end ---------------------------------------------------------------------------------------------------------
+
+
+def _left(left: Left, options: ConvertOptions) -> DxfdError:
+    """Return the error for a conversion that left at a checkpoint; it says how to go on."""
+    command = shlex.join(["dxfd", "convert", str(options.source), str(options.output), "--resume"])
+    where = f"{count(left.entities_read)} entities are done (batch {left.batch})" if left.batch else "nothing was done"
+    if left.cause == "memory":
+        return MemoryLimitError(
+            f"the memory limit was reached; {where}",
+            hint=f"go on with a higher --max-memory or a smaller --batch-size:  {command}",
+            batch=left.batch,
+        )
+    hint = f"go on with:  {command}" if left.batch else ""
+    return InterruptedConversionError(f"interrupted; {where}", hint=hint, batch=left.batch)
+
+
+def _tell_report(report: Report, chosen: _Chosen) -> None:
+    if chosen.as_json:
+        _write_json(report.to_dict())
+    elif not chosen.quiet:
+        click.echo("\n".join(summary(report)))
+
+
+def summary(report: Report) -> list[str]:
+    """Return the end's summary for people."""
+    counts = f"{count(report.elements_written)} elements from {count(report.entities_read)} entities"
+    lines = [
+        f"{safe(Path(report.input).name)} → {safe(report.output)}",
+        f"  {counts}, match rate {percent(report.match_rate)}",
+    ]
+    if report.skipped:
+        reasons = _reasons(report, "skipped")
+        lines.append(f"  {count(report.skipped)} skipped: " + ", ".join(f"{r} {count(n)}" for r, n in reasons))
+    if report.errors:
+        codes = sorted(report.issues.items(), key=lambda item: -item[1])[:REASONS_SHOWN]
+        lines.append(f"  {count(report.errors)} faulty: " + ", ".join(f"{code} {count(n)}" for code, n in codes))
+    if report.resumed_from:
+        lines.append(f"  resumed after {count(report.resumed_from)} entities")
+    if report.resume_note:
+        lines.append(f"  {safe(report.resume_note)}")
+    lines.append(
+        f"  {duration(report.elapsed_s)}, {rate(report.entities_per_s)}, peak memory {size(report.peak_rss_bytes)}"
+    )
+    return lines
+
+
+def _reasons(report: Report, outcome: str) -> list[tuple[str, int]]:
+    """Return the most frequent reasons of an outcome with their counts."""
+    sums: dict[str, int] = {}
+    for row in report.ledger:
+        if row.outcome == outcome and row.space == "model":
+            sums[row.reason] = sums.get(row.reason, 0) + row.count
+    return sorted(sums.items(), key=lambda item: (-item[1], item[0]))[:REASONS_SHOWN]
+
+
+def _tell_error(error: DxfdError, chosen: _Chosen, *, exit_code: int | None = None) -> None:
+    if chosen.as_json:
+        code = error.exit_code if exit_code is None else exit_code
+        fields = {"code": error.code, "message": error.message, "hint": error.hint, "exit_code": code}
+        _write_json({"ok": False, "error": fields})
+        return
+    sys.stderr.write(f"error: {safe(error.message)} [{error.code}]\n")
+    if error.hint:
+        sys.stderr.write(f"  hint: {safe(error.hint)}\n")
+
+
+def _write_json(value: dict[str, Any]) -> None:
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    sys.stdout.flush()
