@@ -217,7 +217,9 @@ def _slices(chunk: Chunk, max_entities: int) -> Iterator[Chunk]:
     for first, last in zip(edges, edges[1:], strict=False):
         tags = _prefix(chunk.tags, first, last)
         line = chunk.line_of(first)
-        begin = Place(chunk.place.section, chunk.place.offset + int(tags.tag_start[0]) if len(tags.tag_start) else 0, line)
+        begin = Place(
+            chunk.place.section, chunk.place.offset + int(tags.tag_start[0]) if len(tags.tag_start) else 0, line
+        )
         final = last == chunk.count
         following = (
             chunk.next if final

@@ -21,7 +21,17 @@ _LF, _CR, _SPACE, _TAB, _ZERO, _NINE = 10, 13, 32, 9, 48, 57
 
 NUMERIC: Final = np.zeros(1072, dtype=np.bool_)
 """Group codes whose values become float64: coordinates, reals, and integers (exact to 2**53)."""
-for _first, _last in ((10, 79), (90, 99), (110, 149), (170, 179), (210, 239), (270, 289), (370, 389), (420, 429), (440, 449)):
+for _first, _last in (
+    (10, 79),
+    (90, 99),
+    (110, 149),
+    (170, 179),
+    (210, 239),
+    (270, 289),
+    (370, 389),
+    (420, 429),
+    (440, 449),
+):
     NUMERIC[_first : _last + 1] = True
 
 
@@ -159,7 +169,17 @@ def _finish(
 def _empty(data: bytes) -> Tags:
     none = np.empty(0, dtype=np.int64)
     return Tags(
-        data, np.empty(0, dtype=np.int16), none, none, none, np.empty(0), np.empty(0, dtype=np.bool_), none, none, 0, None
+        data,
+        np.empty(0, dtype=np.int16),
+        none,
+        none,
+        none,
+        np.empty(0),
+        np.empty(0, dtype=np.bool_),
+        none,
+        none,
+        0,
+        None,
     )
 
 

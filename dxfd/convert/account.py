@@ -1,0 +1,173 @@
+"""What became of every entity: ledger rows and issues, per chunk. Adds up to the entities read, or it is a bug.
+
+Holds nothing between chunks but the running counts that are part of the checkpoint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from dxfd.convert.build.model import Built
+from dxfd.convert.build.ragged import Bools, Ints
+from dxfd.convert.read.columns import Heads
+from dxfd.convert.read.stream import Chunk
+from dxfd.convert.types import Found
+
+SKIPS: Final = frozenset({"no_geometry", "too_many_vertices", "block_missing"})
+"""Reasons that leave an entity out without anything being wrong with it."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """Running totals of modelspace entities."""
+
+    read: int = 0
+    matched: int = 0
+    skipped: int = 0
+    errors: int = 0
+
+
+@dataclass(slots=True)
+class Account:
+    """Ledger and issues of one chunk."""
+
+    ledger: pa.Table
+    issues: list[dict[str, Any]] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+
+
+def settle(
+    chunk: Chunk, heads: Heads, handles: list[str], blocks: tuple[list[str], Ints], reasons: tuple[list[str], Ints],
+    built: Built, bad: Ints, told: set[str],
+) -> Account:  # fmt: skip
+    """Return what became of the chunk's entities.
+
+    Args:
+        chunk: the entities.
+        heads: their layers and spaces.
+        handles: text per entity.
+        blocks: distinct block names and (E,) index; 0 is "".
+        reasons: distinct reasons of skips before building and (E,) index; 0 is "" (was to be built).
+        built: elements and failures.
+        bad: modelspace entities with numbers that are none.
+        told: messages of notices told before; grows.
+    """
+    main = ~chunk.follower
+    words = ["", *dict.fromkeys([*reasons[0], *(r for r, _ in built.failed.values()), "bad_number", "structure"])]
+    at = {word: k for k, word in enumerate(words)}
+    reason = np.array([at[w] for w in reasons[0]], dtype=np.int64)[reasons[1]]
+    account = Account(ledger=pa.table({}))
+    error = np.zeros(chunk.count, dtype=np.bool_)
+
+    def fault(entity: int, word: str, message: str, line: int | None = None) -> None:
+        reason[entity] = at[word]
+        error[entity] = True
+        _issue(account, chunk, heads, handles, entity, word, message, line)
+
+    for entity in bad.tolist():
+        fault(entity, "bad_number", f"{chunk.kinds[chunk.kind_of[entity]]}: {_bad_value(chunk, entity)} is no number")
+    for entity, (word, message) in sorted(built.failed.items()):
+        if word in SKIPS:
+            reason[entity] = at[word]
+            if message and message not in told:
+                told.add(message)
+                _notice(account, chunk, heads, handles, entity, word, message)
+        else:
+            fault(entity, word, message)
+    if chunk.damage is not None:
+        message, line = chunk.damage
+        last = int(chunk.owner[chunk.count - 1]) if chunk.count else -1
+        if last >= 0 and not heads.paper[last]:
+            fault(last, "structure", message, line)
+        else:
+            account.issues.append(_row("structure", "notice", "", line, "", "", message))
+    _total(account, heads, main, built, error)
+    account.ledger = _ledger(chunk, heads, handles, blocks, main, reason, words, error, built)
+    return account
+
+
+def _total(account: Account, heads: Heads, main: Bools, built: Built, error: Bools) -> None:
+    model = main & ~heads.paper
+    made = np.zeros(len(main), dtype=np.bool_)
+    made[built.entity] = True
+    made &= ~error
+    account.counts.read = int(model.sum())
+    account.counts.matched = int((made & model).sum())
+    account.counts.errors = int((error & model).sum())
+    account.counts.skipped = account.counts.read - account.counts.matched - account.counts.errors
+
+
+def _ledger(
+    chunk: Chunk, heads: Heads, handles: list[str], blocks: tuple[list[str], Ints], main: Bools, reason: Ints,
+    words: list[str], error: Bools, built: Built,
+) -> pa.Table:  # fmt: skip
+    """Return one row for each distinct kind of outcome, in order of first appearance."""
+    at = np.flatnonzero(main)
+    outcome = np.full(chunk.count, 1)
+    outcome[built.entity] = 0
+    outcome[error] = 2
+    parts = (chunk.kind_of[at], heads.layer_of[at], blocks[1][at], heads.paper[at], outcome[at], reason[at])
+    key = np.zeros(len(at), dtype=np.int64)
+    for part in parts:  # one number a kind of outcome: np.unique over rows is ten times slower
+        key = key * (int(part.max(initial=0)) + 1) + part
+    _, first, counts = np.unique(key, return_index=True, return_counts=True)
+    order = np.argsort(first, kind="stable")
+    rows = [([int(part[first[k]]) for part in parts], int(counts[k]), int(at[first[k]])) for k in order.tolist()]
+    names = ("element", "skipped", "error")
+    return pa.table(
+        {
+            "entity_type": pa.array([chunk.kinds[r[0]] for r, _, _ in rows], type=pa.string()),
+            "layer": pa.array([heads.layers[r[1]] for r, _, _ in rows], type=pa.string()),
+            "block": pa.array([blocks[0][r[2]] for r, _, _ in rows], type=pa.string()),
+            "space": pa.array(["paper" if r[3] else "model" for r, _, _ in rows], type=pa.string()),
+            "outcome": pa.array([names[r[4]] for r, _, _ in rows], type=pa.string()),
+            "reason": pa.array([words[r[5]] for r, _, _ in rows], type=pa.string()),
+            "count": pa.array([n for _, n, _ in rows], type=pa.int64()),
+            "first_handle": pa.array([handles[e] for _, _, e in rows], type=pa.string()),
+        }
+    )
+
+
+def _issue(
+    account: Account, chunk: Chunk, heads: Heads, handles: list[str], entity: int, code: str, message: str,
+    line: int | None,
+) -> None:  # fmt: skip
+    where = chunk.line_of(entity) if line is None else line
+    account.issues.append(
+        _row(code, "error", handles[entity], where, chunk.kinds[chunk.kind_of[entity]],
+             heads.layers[heads.layer_of[entity]], message)
+    )  # fmt: skip
+    account.found.append(Found(code=code, message=message, handle=handles[entity], line=where))
+
+
+def _notice(
+    account: Account, chunk: Chunk, heads: Heads, handles: list[str], entity: int, code: str, message: str
+) -> None:
+    line = chunk.line_of(entity)
+    account.issues.append(
+        _row(code, "notice", handles[entity], line, chunk.kinds[chunk.kind_of[entity]],
+             heads.layers[heads.layer_of[entity]], message)
+    )  # fmt: skip
+    account.found.append(Found(code=code, message=message, handle=handles[entity], line=line))
+
+
+def _row(code: str, severity: str, handle: str, line: int, kind: str, layer: str, message: str) -> dict[str, Any]:
+    return {
+        "code": code, "severity": severity, "handle": handle, "line": line, "entity_type": kind, "layer": layer,
+        "message": message[:500],
+    }  # fmt: skip
+
+
+def _bad_value(chunk: Chunk, entity: int) -> str:
+    tags = chunk.tags
+    at = np.flatnonzero(tags.bad_number & (chunk.owner[np.maximum(tags.entity_of, 0)] == entity))
+    if not len(at):
+        return "a value"
+    tag = int(at[0])
+    value = tags.value(tag)[:40].decode("ascii", "replace").strip()
+    return f"group {int(tags.code[tag])} value {value!r}"

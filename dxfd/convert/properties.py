@@ -1,0 +1,79 @@
+"""What elements carry besides geometry: block attributes (ATTRIB) and the words of texts, as name and value."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from dxfd.convert.build.ragged import Ints
+from dxfd.convert.read.columns import group, of_kind
+from dxfd.convert.read.encoding import decode
+from dxfd.convert.read.stream import Chunk
+
+_TEXTS: Final = ("TEXT", "MTEXT")
+_FORMAT: Final = re.compile(r"\\[ACFHQTWacfhqtw][^;\\{}]*;|\\[LlOoKk]|[{}]")
+
+
+def properties(chunk: Chunk, elements: Ints, guids: Any, first_id: int, codec: str) -> pa.Table:
+    """Return rows of element_properties.
+
+    Args:
+        chunk: the entities.
+        elements: (n,) entities that became elements, growing.
+        guids: Arrow strings (n,), their identifiers.
+        first_id: id of the first element.
+        codec: of the drawing's text.
+    """
+    rank = np.full(chunk.count, -1, dtype=np.int64)
+    rank[elements] = np.arange(len(elements))
+    owner: list[int] = []
+    names: list[str] = []
+    values: list[str] = []
+    attributes = of_kind(chunk, "ATTRIB")
+    attributes = attributes[chunk.follower[attributes]] if len(attributes) else attributes
+    attributes = attributes[rank[chunk.owner[attributes]] >= 0]
+    if len(attributes):
+        members = group(chunk, attributes)
+        tags = chunk.tags.strings(members.tag_of(2)).to_pylist()
+        texts = chunk.tags.strings(members.tag_of(1)).to_pylist()
+        owner += rank[chunk.owner[attributes]].tolist()
+        names += [decode(tag, codec).strip() for tag in tags]
+        values += [decode(text, codec) for text in texts]
+    for kind in _TEXTS:
+        entities = of_kind(chunk, kind)
+        entities = entities[rank[entities] >= 0]
+        if not len(entities):
+            continue
+        members = group(chunk, entities)
+        last = chunk.tags.strings(members.tag_of(1)).to_pylist()
+        before: list[list[bytes]] = [[] for _ in last]
+        for at in members.where(3).tolist():  # long MTEXT: 250-character pieces before the last
+            before[int(members.row[at])].append(chunk.tags.value(int(members.tag[at])))
+        owner += rank[entities].tolist()
+        names += ["text"] * len(entities)
+        values += [plain(decode(b"".join([*b, v]), codec), kind) for b, v in zip(before, last, strict=True)]
+    order = np.argsort(np.array(owner, dtype=np.int64), kind="stable")
+    index = np.array(owner, dtype=np.int64)[order]
+    return pa.table(
+        {
+            "element_id": pa.array(index + first_id),
+            "guid": guids.take(pa.array(index)),
+            "name": pa.array([names[k] for k in order.tolist()], type=pa.string()),
+            "value": pa.array([values[k] for k in order.tolist()], type=pa.string()),
+        }
+    )
+
+
+def plain(text: str, kind: str) -> str:
+    r"""Return the words of a TEXT (%%d %%c %%p) or MTEXT (\P, fonts, heights, stacks) without their formatting."""
+    for code, character in (("%%d", "°"), ("%%c", "⌀"), ("%%p", "±"), ("%%D", "°"), ("%%C", "⌀"), ("%%P", "±")):
+        text = text.replace(code, character)
+    if kind != "MTEXT":
+        return text
+    text = text.replace("\\P", "\n").replace("\\~", "\u00a0")
+    text = re.sub(r"\\S([^;]*);", lambda m: m.group(1).replace("^", "/").replace("#", "/"), text)
+    text = _FORMAT.sub("", text)
+    return re.sub(r"\\([\\{}])", r"\1", text)

@@ -1,0 +1,120 @@
+"""What one run knows before its first batch: source, rules, units, origin, and whether an earlier run can be continued.
+
+Decides about resuming; converts nothing. Used by pipeline.py alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from dxfd import __version__
+from dxfd.convert.build.units import Units, decide
+from dxfd.convert.match.engine import RuleSet
+from dxfd.convert.match.load import load_rules
+from dxfd.convert.read.skim import Skim
+from dxfd.convert.read.source import Source
+from dxfd.convert.types import ConvertOptions, Interrupted
+from dxfd.convert.write.output import FORMAT, Checkpoint, partial_of, read_checkpoint, sound
+
+_FAR_M: Final = 10_000.0
+_ORIGIN_STEP_M: Final = 1_000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The facts that every batch is made with.
+
+    Attributes:
+        origin: (x, y, z) metres, subtracted from all coordinates: whole kilometres near the drawing, 0 near 0.
+    """
+
+    rules: RuleSet
+    units: Units
+    origin: tuple[float, float, float]
+    config: dict[str, Any]
+    config_fingerprint: str
+
+
+def plan(options: ConvertOptions, found: Skim, rules: RuleSet) -> Plan:
+    """Return the plan for a skimmed drawing."""
+    spread = found.spread
+    if found.extents is not None:
+        low, high = found.extents
+        spread = max(spread, high[0] - low[0], high[1] - low[1]) if spread else max(high[0] - low[0], high[1] - low[1])
+    units = decide(options.units, found.insunits, found.measurement, spread)
+    x, y = (_origin(v * units.metres) for v in found.median)
+    config = configuration(options, rules)
+    return Plan(rules=rules, units=units, origin=(x, y, 0.0), config=config, config_fingerprint=fingerprint(config))
+
+
+def configuration(options: ConvertOptions, rules: RuleSet) -> dict[str, Any]:
+    """Return what the result depends on besides the source."""
+    return {
+        "dxfd": __version__.rsplit(".", 1)[0],
+        "format": FORMAT,
+        "rules": rules.fingerprint,
+        "templates": str(options.templates) if options.templates else "",
+        "units": options.units or "",
+    }
+
+
+def fingerprint(config: dict[str, Any]) -> str:
+    """Return sha256 hex over a configuration; where the rules lie does not count, only what they say."""
+    counted = {key: value for key, value in config.items() if key != "templates"}
+    return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()
+
+
+def _origin(metres: float) -> float:
+    if not np.isfinite(metres) or abs(metres) < _FAR_M:
+        return 0.0
+    return float(np.round(metres / _ORIGIN_STEP_M) * _ORIGIN_STEP_M)
+
+
+def why_not_resumable(partial: Path, checkpoint: Checkpoint | None, source: Source, config_fingerprint: str) -> str:
+    """Return why an interrupted run cannot be continued; empty if it can."""
+    if checkpoint is None:
+        return "its checkpoint cannot be read"
+    if checkpoint.format != FORMAT:
+        return f"it was made by another version of dxfd (format {checkpoint.format}, here {FORMAT})"
+    if checkpoint.source_fingerprint != source.fingerprint:
+        return "the drawing has changed since"
+    if checkpoint.config_fingerprint != config_fingerprint:
+        return "the templates or units are others than then"
+    del partial
+    return ""
+
+
+def find_interrupted(options: ConvertOptions) -> Interrupted | None:
+    """Return what is known of an interrupted run beside the output, or None."""
+    partial = partial_of(options.output.absolute())
+    if not partial.exists():
+        return None
+    checkpoint = read_checkpoint(partial)
+    rules = load_rules(options.templates)
+    with Source(options.source) as source:
+        reason = why_not_resumable(partial, checkpoint, source, fingerprint(configuration(options, rules)))
+    if checkpoint is None:
+        checkpoint = Checkpoint(status="unreadable")
+    return Interrupted(
+        partial=partial,
+        started_at=checkpoint.started_at,
+        last_checkpoint_at=checkpoint.last_checkpoint_at,
+        status=checkpoint.status,
+        entities_done=checkpoint.entities_read,
+        entities_total=checkpoint.total_entities,
+        batch=checkpoint.current_batch_number,
+        error_count=checkpoint.error_count,
+        fits=not reason,
+        why_not=reason,
+    )
+
+
+def damaged(partial: Path, elements: int) -> bool:
+    """Return whether SQLite finds fault with an interrupted run; large ones are trusted (the journal guards them)."""
+    return elements < 200_000 and not sound(partial)

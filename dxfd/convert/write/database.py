@@ -1,0 +1,125 @@
+"""One connection to the output, by ADBC: bulk ingest of Arrow tables and SQL, with errors of ours.
+
+ADBC brings its own SQLite beside Python's. Two copies of SQLite in one process must not hold the same database open at
+once (closing one's file drops the other's POSIX locks): from open to close this class alone touches the output.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import adbc_driver_manager
+import adbc_driver_sqlite.dbapi
+import pyarrow as pa
+
+from dxfd.errors import DiskFullError, OutputBusyError, OutputError, OutputNotWritableError, SourceUnreadableError
+
+_PRAGMAS: Final = (
+    "PRAGMA journal_mode = TRUNCATE",  # rows are appended: a rollback journal stays small, a WAL would write all twice
+    "PRAGMA synchronous = FULL",  # a committed batch survives a power cut
+    "PRAGMA cache_size = -32000",
+    "PRAGMA temp_store = FILE",
+    "PRAGMA locking_mode = NORMAL",
+)
+
+
+class Database:
+    """The output while it is written. Used by one thread at a time."""
+
+    def __init__(self, path: Path, *, page_size: int = 4096) -> None:
+        """Open or create the file.
+
+        Raises:
+            OutputError: it cannot be opened, or is no database.
+        """
+        self.path = path
+        os.environ.setdefault("SQLITE_TMPDIR", str(path.parent))  # sorting for an index needs room: where the output is
+        try:
+            self._connection = adbc_driver_sqlite.dbapi.connect(str(path), autocommit=True)
+        except adbc_driver_manager.Error as error:
+            raise _translated(error, path) from error
+        self._cursor: Any = self._connection.cursor()
+        try:
+            self.execute(f"PRAGMA page_size = {page_size}")
+            for pragma in _PRAGMAS:
+                self.execute(pragma)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; an open transaction is rolled back."""
+        with contextlib.suppress(adbc_driver_manager.Error):  # closing what is broken: the first error was told
+            self._cursor.close()
+        with contextlib.suppress(adbc_driver_manager.Error):
+            self._connection.close()
+
+    def execute(self, sql: str) -> None:
+        """Run one statement."""
+        try:
+            self._cursor.execute(sql)
+        except adbc_driver_manager.Error as error:
+            raise _translated(error, self.path) from error
+
+    def script(self, sql: str) -> None:
+        """Run statements separated by semicolons at line ends, comments allowed."""
+        for statement in sql.split(";\n"):
+            if any(line.strip() and not line.strip().startswith("--") for line in statement.splitlines()):
+                self.execute(statement)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return all rows of a query."""
+        try:
+            self._cursor.execute(sql)
+            return [tuple(row) for row in self._cursor.fetchall()]
+        except adbc_driver_manager.Error as error:
+            raise _translated(error, self.path) from error
+
+    def batches(self, sql: str) -> Any:
+        """Return a reader of Arrow record batches over a query's rows."""
+        try:
+            self._cursor.execute(sql)
+            return self._cursor.fetch_record_batch()
+        except adbc_driver_manager.Error as error:
+            raise _translated(error, self.path) from error
+
+    def ingest(self, table: str, data: pa.Table | pa.RecordBatch) -> None:
+        """Append rows to a table; joins the open transaction."""
+        if data.num_rows == 0:
+            return
+        try:
+            self._cursor.adbc_ingest(table, data, mode="append")
+        except adbc_driver_manager.Error as error:
+            raise _translated(error, self.path) from error
+
+    def insert(self, table: str, values: dict[str, Any]) -> None:
+        """Insert one row."""
+        self.ingest(table, pa.table({name: [value] for name, value in values.items()}))
+
+
+def _translated(error: Exception, path: Path) -> OutputError | DiskFullError | SourceUnreadableError:
+    text = str(error)
+    low = text.lower()
+    if "disk is full" in low or "disk full" in low:
+        return DiskFullError(f"the disk of {path.parent} is full")
+    if "readonly" in low or "unable to open" in low:
+        return OutputNotWritableError(f"{path} cannot be written: {_first(text)}")
+    if "locked" in low or "busy" in low:
+        return OutputBusyError(f"{path} is locked by another program")
+    return OutputError(f"{path}: {_first(text)}")
+
+
+def _first(text: str) -> str:
+    return text.strip().splitlines()[0].removeprefix("INTERNAL: ")[:200]

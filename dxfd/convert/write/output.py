@@ -1,0 +1,201 @@
+"""The output's life: lock, `.partial`, checkpoint row, publication. Knows files and one row, not elements.
+
+`OUT.db.partial` is built under a lock (`OUT.db.partial.lock`, flock: the kernel drops it when its owner dies) and renamed
+to `OUT.db` when finished: readers never see half a model, and two conversions never write one file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import sqlite3
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Final, Self
+
+from dxfd.convert.write.database import Database
+from dxfd.errors import (
+    DiskFullError,
+    OutputBusyError,
+    OutputError,
+    OutputForeignError,
+    OutputNotWritableError,
+)
+
+FORMAT: Final = 1
+"""Of the checkpoint and of the tables it belongs to; another one cannot be resumed."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Checkpoint:
+    """The row of _conversion_progress: what is done, and where to go on."""
+
+    format: int = FORMAT
+    status: str = "in_progress"
+    started_at: str = ""
+    last_checkpoint_at: str = ""
+    dxf_filepath: str = ""
+    source_fingerprint: str = ""
+    config_fingerprint: str = ""
+    config_json: str = "{}"
+    total_entities: int = 0
+    entities_read: int = 0
+    entities_matched: int = 0
+    entities_skipped: int = 0
+    error_count: int = 0
+    ordinal: int = 0
+    elements_written: int = 0
+    current_batch_number: int = 0
+    batch_size: int = 0
+    section: int = 0
+    byte_offset: int = 0
+    line_number: int = 0
+    last_entity_id: str = ""
+    peak_memory_bytes: int = 0
+    elapsed_s: float = 0.0
+
+
+def partial_of(output: Path) -> Path:
+    """Return where an output is built."""
+    return output.with_name(output.name + ".partial")
+
+
+class Lock:
+    """The right to write one output. Held until release() or the process's end."""
+
+    def __init__(self, output: Path) -> None:
+        """Take it.
+
+        Raises:
+            OutputBusyError: another process has it.
+            OutputNotWritableError: the folder takes no file.
+        """
+        self.path = output.with_name(output.name + ".partial.lock")
+        while True:
+            try:
+                self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            except OSError as error:
+                raise _os_error(error, output) from error
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                os.close(self._fd)
+                raise OutputBusyError(f"another conversion is writing {output}") from error
+            if self._is_current():
+                return
+            os.close(self._fd)  # its last owner removed the name after we opened it
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Remove the lock's file and let go."""
+        if self._fd >= 0:
+            with contextlib.suppress(FileNotFoundError):
+                self.path.unlink()
+            os.close(self._fd)
+            self._fd = -1
+
+    def _is_current(self) -> bool:
+        try:
+            return os.fstat(self._fd).st_ino == self.path.stat().st_ino
+        except FileNotFoundError:
+            return False
+
+
+def check_target(output: Path) -> None:
+    """Raise if a database cannot be published there.
+
+    Raises:
+        OutputNotWritableError: no such folder, or no right to write in it.
+        OutputForeignError: a file that is none of ours stands there.
+    """
+    folder = output.parent
+    if not folder.is_dir():
+        raise OutputNotWritableError(f"there is no folder {folder}", hint="make it first, or choose another output")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputNotWritableError(f"this user may not write in {folder}")
+    if output.is_dir():
+        raise OutputForeignError(f"{output} is a folder", hint="give the name of the database file")
+    if output.exists() and not _is_ours(output):
+        raise OutputForeignError(f"{output} exists and was not written by dxfd")
+
+
+def read_checkpoint(partial: Path) -> Checkpoint | None:
+    """Return the checkpoint of an interrupted run, None if there is none or it cannot be read.
+
+    Uses Python's SQLite, before the worker's own is opened on the file; both must not have it open at once.
+    """
+    names = [f.name for f in fields(Checkpoint)]
+    try:
+        with contextlib.closing(sqlite3.connect(f"{partial.absolute().as_uri()}?mode=rw", uri=True)) as connection:
+            row = connection.execute(f"SELECT {', '.join(names)} FROM _conversion_progress").fetchone()
+    except sqlite3.Error:
+        return None
+    return Checkpoint(**dict(zip(names, row, strict=True))) if row else None
+
+
+def sound(partial: Path) -> bool:
+    """Return whether SQLite finds the file in order (quick_check)."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{partial.absolute().as_uri()}?mode=rw", uri=True)) as connection:
+            return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+    except sqlite3.Error:
+        return False
+
+
+def write_checkpoint(database: Database, checkpoint: Checkpoint) -> None:
+    """Replace the checkpoint row, inside the open transaction."""
+    database.execute("DELETE FROM _conversion_progress")
+    database.insert("_conversion_progress", {"id": 1, **asdict(checkpoint)})
+
+
+def discard(partial: Path) -> None:
+    """Remove an interrupted run and its journal."""
+    for name in (partial, Path(f"{partial}-journal"), Path(f"{partial}-wal"), Path(f"{partial}-shm")):
+        with contextlib.suppress(FileNotFoundError):
+            name.unlink()
+
+
+def publish(partial: Path, output: Path) -> None:
+    """Make the finished database visible, durably: file, rename, folder.
+
+    Raises:
+        OutputError: the system refuses.
+    """
+    try:
+        _sync(partial)
+        partial.rename(output)
+        _sync(output.parent)
+    except OSError as error:
+        raise _os_error(error, output) from error
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _is_ours(output: Path) -> bool:
+    try:
+        with contextlib.closing(sqlite3.connect(f"{output.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'run_report'").fetchone()
+            return found is not None
+    except sqlite3.Error:
+        return False
+
+
+def _os_error(error: OSError, output: Path) -> OutputError | DiskFullError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DiskFullError(f"the disk of {output.parent} is full")
+    if isinstance(error, FileNotFoundError):
+        return OutputNotWritableError(f"there is no folder {output.parent}")
+    return OutputNotWritableError(f"{output} cannot be written: {error.strerror}")

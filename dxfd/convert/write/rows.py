@@ -1,0 +1,133 @@
+"""Built elements of a chunk to Arrow tables, one per database table, in file order. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dxfd.convert.build.model import Built, Shared
+from dxfd.convert.build.ragged import Floats, Ints
+from dxfd.convert.match.rules import Element
+
+_STRINGS: Final = pa.string()
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Per element: what the drawing calls it.
+
+    Attributes:
+        guid, handle: Arrow string arrays (n,).
+        kind, layer, block: Arrow string arrays (n,); block is null where there is none.
+    """
+
+    guid: Any
+    handle: Any
+    kind: Any
+    layer: Any
+    block: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Constants:
+    """What is the same for every element of a drawing."""
+
+    filepath: str
+    building: str
+    storey: str
+
+
+def meta(built: Built, texts: Texts, rule: Ints, rules: list[Element], first_id: int, same: Constants) -> pa.Table:
+    """Return rows of elements_meta."""
+    n = len(built.entity)
+    index = pa.array(rule, type=pa.int32())
+
+    def of_rule(values: list[str | None]) -> Any:
+        return pa.array(values, type=_STRINGS).take(index)
+
+    name = pc.binary_join_element_wise(of_rule([r.name for r in rules]), texts.handle, " ")
+    return pa.table(
+        {
+            "id": pa.array(np.arange(first_id, first_id + n)),
+            "guid": texts.guid,
+            "discipline": of_rule([r.discipline for r in rules]),
+            "ifc_class": of_rule([r.ifc_class for r in rules]),
+            "filepath": _constant(same.filepath, n),
+            "element_name": name,
+            "element_type": of_rule([r.object_type or None for r in rules]),
+            "element_description": of_rule([r.description or None for r in rules]),
+            "storey": _constant(same.storey, n),
+            "material_name": of_rule([r.material_name for r in rules]),
+            "material_rgba": of_rule([r.material_rgba for r in rules]),
+            "building": _constant(same.building, n),
+            "predefined_type": of_rule([r.predefined_type or None for r in rules]),
+            "geometry_hash": pa.array([key or None for key in built.shared], type=_STRINGS),
+            "rule_id": of_rule([r.rule_id for r in rules]),
+            "dxf_handle": texts.handle,
+            "dxf_type": texts.kind,
+            "dxf_layer": texts.layer,
+            "dxf_block": texts.block,
+        }
+    )
+
+
+def transforms(built: Built, texts: Texts, first_id: int, origin: Floats) -> pa.Table:
+    """Return rows of element_transforms; centres are shifted by the origin (3,) so that single precision holds them."""
+    n = len(built.entity)
+    center = built.center - origin
+    length = pa.array(built.length, mask=~np.isfinite(built.length))
+    columns: dict[str, Any] = {"id": pa.array(np.arange(first_id, first_id + n)), "guid": texts.guid}
+    for k, axis in enumerate("xyz"):
+        columns[f"center_{axis}"] = np.ascontiguousarray(center[:, k])
+    for k, axis in enumerate("xyz"):
+        columns[f"rotation_{axis}"] = np.ascontiguousarray(built.rotation[:, k])
+    columns["length"] = length
+    for k, axis in enumerate("xyz"):
+        columns[f"bbox_{axis}"] = np.ascontiguousarray(built.size[:, k])
+    columns["transform_source"] = _constant("dxf_conversion", n)
+    return pa.table(columns)
+
+
+def own_bodies(built: Built, texts: Texts, first_id: int) -> pa.Table:
+    """Return rows of base_geometries for bodies that one element alone uses."""
+    own = np.array([not key for key in built.shared], dtype=np.bool_)
+    at = np.flatnonzero(own)
+    return pa.table(
+        {
+            "id": pa.array(at + first_id),
+            "geometry_hash": texts.guid.take(pa.array(at)),
+            "vertices": _blobs(built.vertices, built.vertex_offset, at),
+            "faces": _blobs(built.faces, built.face_offset, at),
+            "vertex_count": pa.array(np.diff(built.vertex_offset)[at]),
+            "face_count": pa.array(np.diff(built.face_offset)[at]),
+        }
+    )
+
+
+def shared_bodies(bodies: list[Shared], first_number: int) -> pa.Table:
+    """Return rows of base_geometries for bodies that several elements may use; their ids are negative."""
+    return pa.table(
+        {
+            "id": pa.array([-(first_number + k) for k in range(len(bodies))], type=pa.int64()),
+            "geometry_hash": pa.array([b.key for b in bodies], type=_STRINGS),
+            "vertices": pa.array([b.vertices for b in bodies], type=pa.binary()),
+            "faces": pa.array([b.faces for b in bodies], type=pa.binary()),
+            "vertex_count": pa.array([len(b.vertices) // 12 for b in bodies], type=pa.int64()),
+            "face_count": pa.array([len(b.faces) // 12 for b in bodies], type=pa.int64()),
+        }
+    )
+
+
+def _blobs(values: np.ndarray, offset: Ints, rows: Ints) -> Any:
+    """Return a binary array (n,): 12 bytes a vertex or face, without copying them. Rows not asked for are empty."""
+    place = (np.concatenate([offset[rows], offset[-1:]]) * 12).astype(np.int32)
+    data = np.ascontiguousarray(values)
+    return pa.Array.from_buffers(pa.binary(), len(rows), [None, pa.py_buffer(place), pa.py_buffer(data)])
+
+
+def _constant(value: str, count: int) -> Any:
+    return pa.repeat(pa.scalar(value, type=_STRINGS), count)

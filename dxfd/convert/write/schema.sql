@@ -1,0 +1,142 @@
+-- The result database: the federation schema that Bonsai's federation module and its tools read, and what is ours.
+-- Metres everywhere; bodies about their own centre; world = stored + coordinate_metadata.offset; id joins all tables.
+-- Unique indexes on guid and geometry_hash are made at the end: ten times cheaper than keeping them while writing.
+
+CREATE TABLE elements_meta (
+  id INTEGER PRIMARY KEY,
+  guid TEXT NOT NULL,
+  discipline TEXT NOT NULL,
+  ifc_class TEXT NOT NULL,
+  filepath TEXT,
+  element_name TEXT,
+  element_type TEXT,
+  element_description TEXT,
+  storey TEXT,
+  material_name TEXT,
+  material_rgba TEXT,
+  building TEXT,
+  predefined_type TEXT,
+  geometry_hash TEXT,      -- of a shared body; NULL: the body's key is the element's guid
+  rule_id TEXT NOT NULL,   -- the template that made it
+  dxf_handle TEXT,
+  dxf_type TEXT NOT NULL,
+  dxf_layer TEXT NOT NULL,
+  dxf_block TEXT
+);
+
+CREATE TABLE element_transforms (
+  id INTEGER PRIMARY KEY,
+  guid TEXT NOT NULL,
+  center_x REAL NOT NULL, center_y REAL NOT NULL, center_z REAL NOT NULL,
+  rotation_x REAL NOT NULL, rotation_y REAL NOT NULL, rotation_z REAL NOT NULL,  -- radians, Euler XYZ
+  length REAL,
+  bbox_x REAL NOT NULL, bbox_y REAL NOT NULL, bbox_z REAL NOT NULL,              -- size of the box along the world's axes
+  transform_source TEXT NOT NULL
+);
+
+CREATE TABLE base_geometries (
+  id INTEGER PRIMARY KEY,  -- the element's id; negative for shared bodies
+  geometry_hash TEXT NOT NULL,
+  vertices BLOB NOT NULL,  -- <f4 x,y,z
+  faces BLOB NOT NULL,     -- <u4 triples, counter-clockwise from outside; empty for curves
+  normals BLOB,
+  vertex_count INTEGER NOT NULL,
+  face_count INTEGER NOT NULL
+);
+
+CREATE TABLE element_properties (
+  element_id INTEGER NOT NULL,
+  guid TEXT NOT NULL,
+  name TEXT NOT NULL,
+  value TEXT
+);
+
+CREATE VIEW element_instances AS
+  SELECT guid, COALESCE(geometry_hash, guid) AS geometry_hash FROM elements_meta;
+
+CREATE VIEW element_geometry AS
+  SELECT m.guid AS guid, g.geometry_hash AS geometry_hash, g.vertices AS vertices, g.faces AS faces,
+         g.normals AS normals, g.vertex_count AS vertex_count, g.face_count AS face_count
+  FROM elements_meta m JOIN base_geometries g ON g.geometry_hash = COALESCE(m.geometry_hash, m.guid);
+
+CREATE VIEW spatial_structure AS
+  SELECT guid, building, storey, NULL AS space FROM elements_meta;
+
+CREATE VIEW material_assignments AS
+  SELECT guid, material_name, material_rgba AS rgba FROM elements_meta WHERE material_rgba IS NOT NULL;
+
+CREATE VIEW element_source AS
+  SELECT id, guid, dxf_handle AS handle, dxf_type AS entity_type, dxf_layer AS layer, dxf_block AS block, rule_id
+  FROM elements_meta;
+
+CREATE TABLE coordinate_metadata (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  offset_x REAL NOT NULL, offset_y REAL NOT NULL, offset_z REAL NOT NULL,  -- metres, added to come back to the drawing
+  unit_scale REAL NOT NULL,                                                -- metres per drawing unit
+  description TEXT
+);
+
+CREATE TABLE global_offset (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  offset_x REAL NOT NULL, offset_y REAL NOT NULL, offset_z REAL NOT NULL,  -- consumers subtract it: centre x, y, lowest z
+  min_x REAL NOT NULL, min_y REAL NOT NULL, min_z REAL NOT NULL,
+  max_x REAL NOT NULL, max_y REAL NOT NULL, max_z REAL NOT NULL
+);
+
+CREATE TABLE ledger (
+  entity_type TEXT NOT NULL,
+  layer TEXT NOT NULL,
+  block TEXT NOT NULL,
+  space TEXT NOT NULL CHECK (space IN ('model', 'paper')),
+  outcome TEXT NOT NULL CHECK (outcome IN ('element', 'skipped', 'error')),
+  reason TEXT NOT NULL,
+  count INTEGER NOT NULL CHECK (count > 0),
+  first_handle TEXT NOT NULL
+);
+
+CREATE TABLE _ledger (
+  entity_type TEXT, layer TEXT, block TEXT, space TEXT, outcome TEXT, reason TEXT, count INTEGER, first_handle TEXT
+);
+
+CREATE TABLE conversion_issues (
+  id INTEGER PRIMARY KEY,
+  code TEXT NOT NULL,
+  severity TEXT NOT NULL CHECK (severity IN ('error', 'notice')),
+  handle TEXT,
+  line INTEGER,
+  entity_type TEXT,
+  layer TEXT,
+  message TEXT NOT NULL
+);
+
+CREATE TABLE run_report (
+  key TEXT PRIMARY KEY,
+  value TEXT
+) WITHOUT ROWID;
+
+CREATE TABLE _conversion_progress (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  format INTEGER NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('in_progress', 'indexing')),
+  started_at TEXT NOT NULL,
+  last_checkpoint_at TEXT NOT NULL,
+  dxf_filepath TEXT NOT NULL,
+  source_fingerprint TEXT NOT NULL,
+  config_fingerprint TEXT NOT NULL,
+  config_json TEXT NOT NULL,
+  total_entities INTEGER NOT NULL,
+  entities_read INTEGER NOT NULL,
+  entities_matched INTEGER NOT NULL,
+  entities_skipped INTEGER NOT NULL,
+  error_count INTEGER NOT NULL,
+  ordinal INTEGER NOT NULL,
+  elements_written INTEGER NOT NULL,
+  current_batch_number INTEGER NOT NULL,
+  batch_size INTEGER NOT NULL,
+  section INTEGER NOT NULL,
+  byte_offset INTEGER NOT NULL,
+  line_number INTEGER NOT NULL,
+  last_entity_id TEXT NOT NULL,
+  peak_memory_bytes INTEGER NOT NULL,
+  elapsed_s REAL NOT NULL
+);

@@ -1,0 +1,124 @@
+"""The writing thread: takes batches from a queue one deep, commits each with its checkpoint. Owns the open transaction.
+
+Reading and building the next batch goes on meanwhile: Arrow, NumPy and ADBC leave the interpreter's lock alone.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Final, Self
+
+import pyarrow as pa
+
+from dxfd.convert.write.database import Database
+from dxfd.convert.write.output import Checkpoint, write_checkpoint
+
+_POLL_S: Final = 0.2
+
+
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """What is committed together."""
+
+    tables: dict[str, list[pa.Table]] = field(default_factory=dict)
+    checkpoint: Checkpoint
+    entities: int = 0
+
+    def add(self, table: str, rows: pa.Table) -> None:
+        """Append rows of one database table."""
+        if rows.num_rows:
+            self.tables.setdefault(table, []).append(rows)
+
+
+class Writer:
+    """Commits batches in a thread of its own. Errors come out of put(), drain() and committed()."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._queue: queue.Queue[Batch | None] = queue.Queue(maxsize=1)
+        self._done: queue.Queue[Checkpoint] = queue.Queue()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def put(self, batch: Batch) -> None:
+        """Hand over a batch; blocks while another one waits."""
+        while True:
+            self._raise()
+            try:
+                self._queue.put(batch, timeout=_POLL_S)
+            except queue.Full:
+                continue
+            return
+
+    def committed(self) -> list[Checkpoint]:
+        """Return the checkpoints committed since the last call."""
+        self._raise()
+        out = []
+        while True:
+            try:
+                out.append(self._done.get_nowait())
+            except queue.Empty:
+                return out
+
+    def close(self) -> None:
+        """Commit what waits and end the thread; raises nothing (see drain)."""
+        if self._thread.is_alive():
+            self._queue.put(None)
+            self._thread.join()
+
+    def drain(self) -> None:
+        """Commit what waits, end the thread, raise what went wrong."""
+        self.close()
+        self._raise()
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        while True:
+            batch = self._queue.get()
+            if batch is None:
+                return
+            if self._error is not None:
+                continue  # keep the queue moving so that put() can see the error
+            try:
+                self._commit(batch)
+            except BaseException as error:  # noqa: BLE001  (carried to the main thread, which raises it)
+                self._error = error
+
+    def _commit(self, batch: Batch) -> None:
+        database = self._database
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            for table, parts in batch.tables.items():
+                for part in parts:
+                    database.ingest(table, part)
+            write_checkpoint(database, batch.checkpoint)
+            database.execute("COMMIT")
+        except BaseException:
+            _rollback(database)
+            raise
+        batch.tables.clear()
+        self._done.put(batch.checkpoint)
+
+
+def _rollback(database: Database) -> None:
+    from dxfd.errors import DxfdError
+
+    try:
+        database.execute("ROLLBACK")
+    except DxfdError:
+        return  # SQLite has rolled back by itself (full disk, input error): there is no transaction to end
