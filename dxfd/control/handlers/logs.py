@@ -13,8 +13,8 @@ import msgspec
 from dxfd.contract.messages import Logs, LogsReply
 from dxfd.control.services import Call, Services
 
-_MOST_BYTES = 524_288
-"""Read for one reply; half a frame, as JSON may double a line's quotes."""
+_MOST_BYTES = 400_000
+"""Read for one reply: less than half a frame, as each quote and backslash of a line doubles in JSON."""
 _MOST_LINES = 10_000
 _POLL_S = 0.25
 
@@ -59,7 +59,7 @@ def _begin(path: Path, backups: int, body: Logs) -> _Place:
 def _tail(file: BinaryIO, lines: int, job_id: int) -> int:
     """Return the offset of the last `lines` whole lines (of one job), looking back 8 MB at most."""
     end = file.seek(0, os.SEEK_END)
-    start = max(0, end - 16 * _MOST_BYTES)
+    start = max(0, end - 20 * _MOST_BYTES)
     file.seek(start)
     data = file.read(end - start)
     if start:
@@ -78,7 +78,7 @@ def _tail(file: BinaryIO, lines: int, job_id: int) -> int:
 
 
 def _read(path: Path, place: _Place, job_id: int) -> tuple[list[str], _Place]:
-    """Return whole lines after a place and the place after them; at the end of a rotated file, the current one's start."""
+    """Return whole lines after a place and the place after them; after a rotated file comes the current one."""
     try:
         with place.path.open("rb") as file:
             if os.fstat(file.fileno()).st_ino != place.inode:

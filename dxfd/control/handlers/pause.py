@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from dxfd.contract.messages import JobRef, JobReply
-from dxfd.contract.states import JobEvent, JobState
+from dxfd.contract.states import OWNED, JobEvent, JobState
 from dxfd.control.handlers.holding import until
 from dxfd.control.services import Call, Services
-
-_POLL_S = 0.1
 
 
 async def handle(services: Services, call: Call, body: JobRef) -> JobReply:
@@ -26,8 +22,8 @@ async def handle(services: Services, call: Call, body: JobRef) -> JobReply:
 
 
 async def _hold_queue(services: Services, call: Call) -> JobReply:
-    changed = services.arbiter.set_paused(True)
-    loop = asyncio.get_running_loop()
-    while services.arbiter.paused and services.arbiter.workers_running and loop.time() < call.deadline_s:
-        await asyncio.sleep(_POLL_S)
-    return JobReply(changed=changed, queue_paused=services.arbiter.paused)
+    arbiter = services.arbiter
+    changed = arbiter.set_paused(True)
+    for row in services.queue.listing.owned():
+        await until(services, call, row.id, lambda job: job.state not in OWNED or not arbiter.paused)
+    return JobReply(changed=changed, queue_paused=arbiter.paused)

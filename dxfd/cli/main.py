@@ -1,0 +1,108 @@
+"""The command `dxfd`: a group whose subcommands are imported only when they are called.
+
+Owns the last resort for errors: one line with a code, a hint, the exit code of the table; never a traceback.
+`dxfd run` thus never imports the conversion, and `dxfd version` imports next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Final
+
+import click
+
+from dxfd import __version__
+from dxfd.errors import DxfdError
+
+COMMANDS: Final = {
+    "run": ("dxfd.cli.run", "run", "Run the daemon."),
+    "convert": ("dxfd.cli.convert", "convert", "Convert one drawing here and now, without a daemon."),
+    "check-config": ("dxfd.cli.check_config", "check_config", "Check the settings and print those in force."),
+    "errors": ("dxfd.cli.errors", "errors", "List every error code with its exit code."),
+    "version": ("dxfd.cli.version", "version", "Print the version."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+        """Return the names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return a command; None when there is no such one."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, name, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the table, importing nothing."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, _, words) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dxfd")
+def group() -> None:
+    """Turn CAD drawings (DXF) into BIM databases: the daemon, and conversions in the foreground."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with a status of the table."""
+    sys.exit(call(arguments))
+
+
+def call(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit status; errors are told on stderr."""
+    try:
+        result = group.main(args=arguments, prog_name="dxfd", standalone_mode=False)
+    except click.exceptions.Abort:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except DxfdError as error:
+        return tell(error)
+    except BrokenPipeError:
+        # The reader of our stdout has gone (`dxfd errors | head`); Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:  # noqa: BLE001  (the last resort of a process: told in one line, its stack kept)
+        return tell_unexpected(error)
+    return result if isinstance(result, int) else 0
+
+
+def tell(error: DxfdError) -> int:
+    """Print an error in one line and its hint in another, and return its exit code."""
+    print(f"error: {error.message} [{error.code}]", file=sys.stderr)
+    if error.hint:
+        print(f"  hint: {error.hint}", file=sys.stderr)
+    return error.exit_code
+
+
+def tell_unexpected(error: Exception) -> int:
+    """Print one line about a fault of ours and where its stack is kept, and return 70."""
+    where = ""
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="dxfd-crash-", suffix=".txt", delete=False) as file:
+            file.write("".join(traceback.format_exception(error)))
+            where = file.name
+    except OSError:
+        pass
+    words = str(error).splitlines()[0][:200] if str(error) else ""
+    print(f"error: unexpected {type(error).__name__}: {words} [{DxfdError.code}]", file=sys.stderr)
+    if where:
+        print(f"  hint: the stack is in {Path(where)}; please report it", file=sys.stderr)
+    return DxfdError.exit_code
