@@ -1,4 +1,4 @@
-"""How much memory the conversion takes and what follows from it. decide() is pure; the meter and the trimming are thin."""
+"""How much memory the conversion takes and what follows from it: decide() is pure, meter and trimming are thin."""
 
 from __future__ import annotations
 

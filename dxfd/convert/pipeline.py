@@ -1,4 +1,4 @@
-"""The order of the conversion: skim, then read ▸ match ▸ build ▸ write by batches, then finish. The one file that knows it.
+"""The order of the conversion: skim, then read ▸ match ▸ build ▸ write by batches, then finish. Known here alone.
 
 Two threads: this one reads, matches and builds the next batch while the writer commits the one before.
 """

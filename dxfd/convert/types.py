@@ -1,4 +1,4 @@
-"""What the conversion library takes and gives: options, events, report. Frozen; imported by its callers and by every stage.
+"""What the conversion library takes and gives: options, events, report. Frozen; imported by its callers and its stages.
 
 The library is synchronous and knows neither queue nor socket. Callers (the command `dxfd convert`, the worker process)
 pass a ConvertOptions, a callback for events and a function that says whether to leave at the next checkpoint.

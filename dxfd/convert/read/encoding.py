@@ -16,11 +16,12 @@ _CODEPAGES: Final = {
     "1256": "cp1256", "1257": "cp1257", "1258": "cp1258",
 }  # fmt: skip
 
+_PAGE: Final = re.compile(r"(cp|iso|koi8|latin|mac)[-_a-z0-9]*")
 _UNICODE_ESCAPE: Final = re.compile(r"\\U\+([0-9A-Fa-f]{4})")
 
 
 def codec_for(dxf_version: str, codepage: str) -> tuple[str, bool]:
-    """Return the Python codec for a version (AC1021 and later are UTF-8) and a $DWGCODEPAGE, and whether it was known."""
+    """Return the Python codec for a version (UTF-8 from AC1021 on) and a $DWGCODEPAGE, and whether it is known."""
     if dxf_version >= "AC1021":
         return "utf-8", True
     name = codepage.strip().lower().removeprefix("ansi_").removeprefix("windows-")
@@ -28,6 +29,8 @@ def codec_for(dxf_version: str, codepage: str) -> tuple[str, bool]:
         return "cp1252", True
     if name in _CODEPAGES:
         return _CODEPAGES[name], True
+    if not _PAGE.fullmatch(name):  # Python also knows codecs called undefined, hex or rot13
+        return "cp1252", False
     try:
         return codecs.lookup(name).name, True
     except LookupError:

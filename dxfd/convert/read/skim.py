@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -92,9 +93,11 @@ def skim(source: Source) -> Skim:
     sections = _sections(source)
     if not sections:
         raise NotDxfError(f"{source.path} has no SECTION: it is not a DXF drawing, or it was cut off at once")
-    for section in sections:
-        if not section.closed:
-            notes.append(("section_cut_off", f"section {section.name} has no ENDSEC: the file is cut off"))
+    notes += [
+        ("section_cut_off", f"section {section.name} has no ENDSEC: the file is cut off")
+        for section in sections
+        if not section.closed
+    ]
     header = _header(source, sections)
     version = header.get("$ACADVER", [(1, b"AC1009")])[0][1].decode("ascii", "replace").strip().upper()
     codepage = header.get("$DWGCODEPAGE", [(3, b"")])[0][1].decode("ascii", "replace").strip()
@@ -219,7 +222,7 @@ def _layers(source: Source, sections: list[Section], codec: str, notes: list[tup
         notes.append(("tables_damaged", f"the TABLES section is damaged at line {section.line + tags.damage.line}"))
     starts = [*tags.entity_tag.tolist(), len(tags.code)]
     codes = tags.code.tolist()
-    for first, last in zip(starts, starts[1:], strict=False):
+    for first, last in pairwise(starts):
         if tags.value(first).strip() != b"LAYER":
             continue
         name, color, flags = "", 7, 0

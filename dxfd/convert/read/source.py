@@ -11,7 +11,6 @@ import hashlib
 import os
 import stat
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from dxfd.errors import (
@@ -64,14 +63,9 @@ class Source:
         self._fd = _open(self.path)
         try:
             info = os.fstat(self._fd)
-            if stat.S_ISDIR(info.st_mode):
-                raise SourceIsFolderError(f"{path} is a folder, not a drawing")
-            if not stat.S_ISREG(info.st_mode):
-                raise SourceUnreadableError(f"{path} is not a regular file")
+            _check_kind(path, info)
             self.size = info.st_size
             self.mtime_ns = info.st_mtime_ns
-            if self.size == 0:
-                raise SourceEmptyError(f"{path} is empty")
             self.cr_only = False
             head = self.read(0, _SNIFF_BYTES)
             _sniff(path, head)
@@ -84,9 +78,7 @@ class Source:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         os.close(self._fd)
 
     def read(self, offset: int, count: int) -> bytes:
@@ -150,6 +142,15 @@ def _open(path: Path) -> int:
         if error.errno == errno.ENAMETOOLONG:
             raise SourceMissingError(f"the name is too long: {str(path)[:60]}…") from error
         raise SourceUnreadableError(f"{path} cannot be opened: {error.strerror}") from error
+
+
+def _check_kind(path: Path, info: os.stat_result) -> None:
+    if stat.S_ISDIR(info.st_mode):
+        raise SourceIsFolderError(f"{path} is a folder, not a drawing")
+    if not stat.S_ISREG(info.st_mode):
+        raise SourceUnreadableError(f"{path} is not a regular file")
+    if info.st_size == 0:
+        raise SourceEmptyError(f"{path} is empty")
 
 
 def _sniff(path: Path, head: bytes) -> None:

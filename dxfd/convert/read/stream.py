@@ -1,7 +1,7 @@
 """Pass 2: the ENTITIES sections as a stream of chunks, each a whole number of entities with their followers.
 
-Owns where a chunk is cut, how damage is stepped over, and line numbers. A chunk's content depends on where it begins and
-on its size; what is made of its entities must not.
+Owns where a chunk is cut, how damage is stepped over, and line numbers. A chunk's content depends on where it begins
+and on its size; what is made of its entities must not.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -214,7 +215,7 @@ def _slices(chunk: Chunk, max_entities: int) -> Iterator[Chunk]:
         return
     edges = [*mains[::max_entities].tolist(), chunk.count]
     edges[0] = 0
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         tags = _prefix(chunk.tags, first, last)
         line = chunk.line_of(first)
         begin = Place(

@@ -217,7 +217,7 @@ def _codes(raw: Any, data: bytes, start: Ints, end: Ints) -> tuple[Any, Bools]:
 
 
 def _mask_embedded(code: Any, entity_tag: Ints, entity_of: Ints) -> Any:
-    """Set codes behind a 101 (embedded object, R2018: MTEXT in ATTRIB) to -1: they repeat 10, 40, 70 with other meaning."""
+    """Set codes behind a 101 (embedded object of R2018) to -1: they repeat 10, 40, 70 with other meaning."""
     at = np.where(code == 101, np.arange(len(code)), -1)
     latest = np.maximum.accumulate(at)
     first = np.where(entity_of >= 0, entity_tag[np.maximum(entity_of, 0)], 0)

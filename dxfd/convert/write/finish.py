@@ -142,12 +142,13 @@ def _spatial(database: Database, boxes: Boxes) -> None:
 
 
 def _ledger(database: Database) -> None:
-    """Sum the batches' ledger rows, in order of first appearance; done before, if a run died between here and the end."""
+    """Sum the batches' ledger rows, in order of first appearance; nothing to do if an earlier run died behind this."""
     if not database.rows("SELECT 1 FROM sqlite_master WHERE name = '_ledger'"):
         return
     database.execute("DELETE FROM ledger")
     database.execute(
-        "INSERT INTO ledger SELECT f.entity_type, f.layer, f.block, f.space, f.outcome, f.reason, s.total, f.first_handle"
+        "INSERT INTO ledger"
+        " SELECT f.entity_type, f.layer, f.block, f.space, f.outcome, f.reason, s.total, f.first_handle"
         " FROM (SELECT SUM(count) AS total, MIN(rowid) AS first FROM _ledger"
         " GROUP BY entity_type, layer, block, space, outcome, reason) s"
         " JOIN _ledger f ON f.rowid = s.first ORDER BY s.first"

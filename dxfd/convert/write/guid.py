@@ -1,6 +1,6 @@
 """Identifiers of elements: 22 characters in IFC's base 64, the same for the same drawing and handle in every run. Pure.
 
-128 bits: 56 of the handle, then 72 of a hash over the drawing's identity (and an instance path, for what lies in blocks).
+128 bits: 56 of the handle, then 72 of a hash over the drawing's identity (and an instance path, for block content).
 The handle comes first because handles grow through a file: identifiers then grow in row order, and an index over them
 is built in a third of the time that random ones take.
 """
@@ -52,7 +52,7 @@ def make(handle: Words, ordinal: Words, identity: tuple[int, int]) -> Any:
 
 
 def disambiguated(guid: str, element_id: int) -> str:
-    """Return another identifier for an element whose handle stands twice in the drawing: same handle part, other end."""
+    """Return another identifier for an element whose handle stands twice in the drawing: other end, same beginning."""
     high, low = suffix(f"{guid}#{element_id}")
     tail = ((high & 3) << 64) | low
     return guid[:11] + "".join(chr(ALPHABET[(tail >> (60 - 6 * k)) & 63]) for k in range(11))

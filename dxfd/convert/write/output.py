@@ -1,7 +1,7 @@
 """The output's life: lock, `.partial`, checkpoint row, publication. Knows files and one row, not elements.
 
-`OUT.db.partial` is built under a lock (`OUT.db.partial.lock`, flock: the kernel drops it when its owner dies) and renamed
-to `OUT.db` when finished: readers never see half a model, and two conversions never write one file.
+`OUT.db.partial` is built under a lock (`OUT.db.partial.lock`, flock: the kernel drops it when its owner dies) and
+renamed to `OUT.db` when finished: readers never see half a model, and two conversions never write one file.
 """
 
 from __future__ import annotations

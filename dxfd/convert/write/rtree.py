@@ -20,6 +20,7 @@ _CELL: Final = np.dtype([("id", ">i8"), ("box", ">f4", 6)])
 _NODE_BYTES: Final = 4 + CELLS * _CELL.itemsize
 _AT_ONCE: Final = 2048
 
+Numbers = npt.NDArray[np.int64]
 Boxes = npt.NDArray[np.float32]
 """(n, 6) minX maxX minY maxY minZ maxZ."""
 
@@ -35,7 +36,7 @@ def outward(center: npt.NDArray[np.float64], size: npt.NDArray[np.float64]) -> B
     return out
 
 
-def tile_order(boxes: Boxes) -> npt.NDArray[np.int64]:
+def tile_order(boxes: Boxes) -> Numbers:
     """Return the order of sort-tile-recursive packing in plan: slabs along x, within them along y."""
     n = len(boxes)
     leaves = -(-n // CELLS)
@@ -79,8 +80,8 @@ def load(database: Database, boxes: Boxes) -> None:
 
 def _write_nodes(
     database: Database,
-    nodes: npt.NDArray[np.int64],
-    ids: npt.NDArray[np.int64],
+    nodes: Numbers,
+    ids: Numbers,
     boxes: Boxes,
     depth: int,
     *,
@@ -106,9 +107,7 @@ def _write_nodes(
         database.ingest("elements_rtree_node", pa.table({"nodeno": part, "data": blobs}))
 
 
-def _write_places(
-    database: Database, table: str, key: str, value: str, keys: npt.NDArray[np.int64], values: npt.NDArray[np.int64]
-) -> None:
+def _write_places(database: Database, table: str, key: str, value: str, keys: Numbers, values: Numbers) -> None:
     """Write a shadow table in key order: appending is what SQLite does best."""
     order = np.argsort(keys, kind="stable")
     step = 1 << 18

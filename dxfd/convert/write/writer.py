@@ -8,7 +8,6 @@ from __future__ import annotations
 import queue
 import threading
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Final, Self
 
 import pyarrow as pa
@@ -47,9 +46,7 @@ class Writer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def put(self, batch: Batch) -> None:

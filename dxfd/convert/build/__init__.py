@@ -1,0 +1,1 @@
+"""Columns of entities to vertices and bodies, in metres, WCS."""

@@ -1,0 +1,73 @@
+"""INSERT: where a block stands, how it is turned and scaled, and the box it fills. Metres, WCS; no block content here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dxfd.convert.build.frame import about_z, axes, to_world
+from dxfd.convert.build.paths import normals
+from dxfd.convert.build.ragged import Floats, Ints
+from dxfd.convert.read.columns import Group
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Block references.
+
+    Attributes:
+        entity: (n,) entity index in the chunk.
+        at: (n, 3) insertion points, metres, WCS.
+        scale: (n, 3) factors, may be negative (mirrored) but not 0.
+        turn: (n, 3, 3) rotation of the block's axes in WCS.
+        columns, rows: (n,) of a MINSERT, 1 else.
+        spacing: (n, 2) metres between columns, rows, along the turned axes.
+    """
+
+    entity: Ints
+    at: Floats
+    scale: Floats
+    turn: Floats
+    columns: Ints
+    rows: Ints
+    spacing: Floats
+
+
+def placed(group: Group, metres: float) -> Placed:
+    """Return the references of a group of INSERT entities."""
+    matrix = axes(normals(group))
+    scale = np.stack([group.number(code, 1.0) for code in (41, 42, 43)], axis=1)
+    scale = np.where(scale == 0.0, 1.0, scale)  # as AutoCAD does
+    return Placed(
+        group.entity,
+        to_world(group.point(10) * metres, matrix),
+        scale,
+        matrix @ about_z(np.radians(group.number(50))),
+        np.maximum(group.integer(70, 1), 1),
+        np.maximum(group.integer(71, 1), 1),
+        np.stack([group.number(44), group.number(45)], axis=1) * metres,
+    )
+
+
+def filled(where: Placed, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """Return centre and size (n, 3 each) of the box that each reference fills, in its own turned axes, from `at`.
+
+    Args:
+        where: the references.
+        low, high: (n, 3) extents of their blocks from the base point, metres; arrays are spanned as a whole.
+    """
+    first, second = low * where.scale, high * where.scale
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    for axis, count in ((0, where.columns), (1, where.rows)):
+        reach = (count - 1) * where.spacing[:, axis]
+        low[:, axis] += np.minimum(reach, 0.0)
+        high[:, axis] += np.maximum(reach, 0.0)
+    return (low + high) / 2, high - low
+
+
+def world_extents(where: Placed, center: Floats, size: Floats) -> tuple[Floats, Floats]:
+    """Return low and high corners (n, 3 each) in WCS of turned boxes."""
+    middle = where.at + to_world(center, where.turn)
+    half = np.einsum("nij,nj->ni", np.abs(where.turn), size / 2)
+    return middle - half, middle + half

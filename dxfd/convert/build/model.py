@@ -1,0 +1,411 @@
+"""Matched entities of a chunk to bodies: chooses geometry by type and solid by recipe, and accounts for what fails.
+
+Input: chunk, which entities matched which rule. Output: Built, in file order. What one entity becomes depends on that
+entity (and its block) alone, never on its neighbours in the chunk: a resumed run must give the same rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from dxfd.convert.build import bodies
+from dxfd.convert.build.blocks import Blocks
+from dxfd.convert.build.fallback import NoGeometryError, shape
+from dxfd.convert.build.frame import euler_xyz, to_world
+from dxfd.convert.build.geometry import COLUMNAR, FACE_KINDS, PATH_KINDS, POINT_KINDS, polylines, simple
+from dxfd.convert.build.inserts import filled, placed, world_extents
+from dxfd.convert.build.ragged import (
+    Bools,
+    Floats,
+    Ints,
+    Meshes,
+    Paths,
+    join_meshes,
+    join_paths,
+    offsets,
+    picked,
+)
+from dxfd.convert.match.rules import Element, Recipe
+from dxfd.convert.read.columns import group, of_kind
+from dxfd.convert.read.encoding import decode
+from dxfd.convert.read.stream import Chunk
+
+FARTHEST_M: Final = 1e9
+"""Coordinates beyond a million kilometres are no building; float32 bodies could not hold them either."""
+_THINNEST_M: Final = 0.001
+_PER_ELEMENT: Final = ("center", "size", "rotation", "length")
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A body used by several elements: content address, `<f4` vertices and `<u4` faces about its centre."""
+
+    key: str
+    vertices: bytes
+    faces: bytes
+
+
+@dataclass(slots=True)
+class Built:
+    """Elements made of a chunk, in file order.
+
+    Attributes:
+        entity: (n,) entity in the chunk.
+        center, size: (n, 3) of the axis-aligned box in WCS, metres.
+        rotation: (n, 3) Euler XYZ of the body, radians; 0 where it is baked into the vertices.
+        length: (n,) metres, NaN where the element has none.
+        vertex_offset, vertices: own bodies about `center`, float32; none for shared ones.
+        face_offset, faces: uint32.
+        shared: (n,) key of the shared body, "" for own ones.
+        bodies: the shared bodies first used in this chunk, by key.
+        failed: entity to (reason, message) of entities that gave no element.
+    """
+
+    entity: Ints
+    center: Floats
+    size: Floats
+    rotation: Floats
+    length: Floats
+    vertex_offset: Ints
+    vertices: np.ndarray
+    face_offset: Ints
+    faces: np.ndarray
+    shared: list[str]
+    bodies: dict[str, Shared] = field(default_factory=dict)
+    failed: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+
+class Builder:
+    """Builds the chunks of one drawing."""
+
+    def __init__(self, codec: str, metres: float, blocks: Blocks) -> None:
+        self._codec = codec
+        self._metres = metres
+        self._blocks = blocks
+
+    def build(self, chunk: Chunk, chosen: Ints, rule: Ints, rules: list[Element]) -> Built:
+        """Return the elements of the chosen entities.
+
+        Args:
+            chunk: the entities.
+            chosen: (m,) growing indices of matched entities without bad numbers.
+            rule: (E,) index into rules for every entity, -1 for none.
+            rules: the elements that the rule set makes.
+        """
+        failed: dict[int, tuple[str, str]] = {}
+        wanted = np.zeros(chunk.count, dtype=np.bool_)
+        wanted[chosen] = True
+
+        def of(kind: str) -> Ints:
+            members = of_kind(chunk, kind)
+            return members[wanted[members]]
+
+        metres = self._metres
+        curves: list[Paths] = []
+        meshes: list[Meshes] = []
+        for kind in PATH_KINDS:
+            members = of(kind)
+            if not len(members):
+                continue
+            if kind == "POLYLINE":
+                curve, surface = polylines(chunk, members, metres)
+                curves.append(curve)
+                meshes.append(surface)
+            else:
+                made = simple(kind, group(chunk, members), metres)
+                curves.append(made) if isinstance(made, Paths) else meshes.append(made)
+        dots: list[Paths] = []
+        for kind in POINT_KINDS:
+            if len(members := of(kind)):
+                made = simple(kind, group(chunk, members), metres)
+                if isinstance(made, Paths):
+                    (curves if kind == "POINT" else dots).append(made)
+        for kind in FACE_KINDS:
+            if len(members := of(kind)):
+                made = simple(kind, group(chunk, members), metres)
+                if isinstance(made, Meshes):
+                    meshes.append(made)
+        self._others(chunk, [k for k in chunk.kinds if k not in COLUMNAR], of, curves, meshes, failed)
+        paths = _reasonable(join_paths(curves), failed)
+        measures = _Measures(rule, rules)
+        circles = np.zeros(chunk.count, dtype=np.bool_)
+        circles[of_kind(chunk, "CIRCLE")] = True
+        whole = join_meshes([*_solids(paths, measures, circles), *meshes, *(bodies.curves(d) for d in dots)])
+        length = np.full(chunk.count, np.nan)
+        length[paths.entity] = paths.lengths()
+        return self._finish(chunk, whole, measures, length, of("INSERT"), failed)
+
+    def _others(
+        self, chunk: Chunk, kinds: list[str], of: object, curves: list[Paths], meshes: list[Meshes],
+        failed: dict[int, tuple[str, str]],
+    ) -> None:  # fmt: skip
+        """Take the rarer types through ezdxf, one entity at a time."""
+        assert callable(of)  # noqa: S101  (the closure of build)
+        ends = [*chunk.tags.tag_start[chunk.tags.entity_tag].tolist(), chunk.tags.consumed]
+        for kind in kinds:
+            for entity in of(kind).tolist():
+                try:
+                    found = shape(kind, chunk.tags.data[ends[entity] : ends[entity + 1]], self._codec, self._metres)
+                except NoGeometryError as error:
+                    failed[entity] = (str(error), "")
+                    continue
+                except ValueError as error:
+                    failed[entity] = ("faulty_entity", f"{kind}: {error}")
+                    continue
+                one = np.array([entity])
+                if found.rings:
+                    points = np.concatenate([p for p, _ in found.rings])
+                    closed = len(found.rings) == 1 and found.rings[0][1]
+                    curves.append(Paths(one, np.array([0, len(points)]), points, np.array([closed])))
+                else:
+                    meshes.append(
+                        Meshes(one, np.array([0, len(found.vertices)]), found.vertices,
+                               np.array([0, len(found.faces)]), found.faces)
+                    )  # fmt: skip
+
+    def _finish(
+        self, chunk: Chunk, whole: Meshes, measures: _Measures, length: Floats, inserts: Ints,
+        failed: dict[int, tuple[str, str]],
+    ) -> Built:  # fmt: skip
+        own = _localized(whole, failed)
+        raise_m = measures.elevation(own.entity)
+        grounded = np.abs(own.center[:, 2] - own.size[:, 2] / 2) < 1e-9
+        own.center[:, 2] += np.where(grounded, raise_m, 0.0)
+        if len(inserts):
+            own = _merged(own, self._references(chunk, inserts, measures, failed))
+        own.length = length[own.entity]
+        own.failed = failed
+        return own
+
+    def _references(
+        self, chunk: Chunk, members: Ints, measures: _Measures, failed: dict[int, tuple[str, str]]
+    ) -> Built:
+        """Return INSERTs as boxes of their blocks' extents; equal boxes share one body."""
+        references = group(chunk, members)
+        names = [decode(v, self._codec).strip() for v in chunk.tags.strings(references.tag_of(2)).to_pylist()]
+        distinct = list(dict.fromkeys(names))
+        boxes = [self._blocks.extents(name) for name in distinct]
+        for name, box in zip(distinct, boxes, strict=True):
+            if box is None and name not in self._blocks:
+                for row, other in enumerate(names):
+                    if other == name:
+                        failed[int(members[row])] = ("block_missing", f"block {name!r} is not defined")
+        number = np.array([distinct.index(name) for name in names] if len(distinct) < 64 else _indexed(names, distinct))
+        zero = (np.zeros(3), np.zeros(3))
+        low = np.array([(b or zero)[0] for b in boxes])[number]
+        high = np.array([(b or zero)[1] for b in boxes])[number]
+        where = placed(references, self._metres)
+        center, size = filled(where, low, high)
+        width, height, _ = measures.of(members)
+        size[:, :2] = np.where(size[:, :2] < _THINNEST_M, np.minimum(width, 0.05)[:, None], size[:, :2])
+        flat = size[:, 2] < _THINNEST_M
+        center[:, 2] += np.where(flat, height / 2, 0.0)
+        size[:, 2] = np.where(flat, height, size[:, 2])
+        world_low, world_high = world_extents(where, center, size)
+        middle = where.at + to_world(center, where.turn)
+        middle[:, 2] += np.where(np.abs(where.at[:, 2]) < 1e-9, measures.elevation(members), 0.0)
+        keep = _within_reach(middle, world_high - world_low)
+        for entity in members[~keep].tolist():
+            failed[entity] = ("out_of_range", "a coordinate is not finite or out of range")
+        keep &= np.array([int(e) not in failed for e in members], dtype=np.bool_)
+        rows = np.flatnonzero(keep)
+        shared, made = _shared_boxes(size[rows])
+        none = np.zeros(len(rows) + 1, dtype=np.int64)
+        return Built(
+            members[rows], middle[rows], (world_high - world_low)[rows], euler_xyz(where.turn[rows]),
+            np.full(len(rows), np.nan), none, np.empty((0, 3), dtype="<f4"), none, np.empty((0, 3), dtype="<u4"),
+            shared, made,
+        )  # fmt: skip
+
+
+def _indexed(names: list[str], distinct: list[str]) -> list[int]:
+    place = {name: k for k, name in enumerate(distinct)}
+    return [place[name] for name in names]
+
+
+class _Measures:
+    """Dimensions of the rules as columns."""
+
+    def __init__(self, rule: Ints, rules: list[Element]) -> None:
+        self.rule = rule
+        self._table = np.array(
+            [(r.width_m, r.height_m, r.diameter_m, r.elevation_m) for r in rules], dtype=np.float64
+        ).reshape(-1, 4)
+        order = list(Recipe)
+        self._recipe = np.array([order.index(r.recipe) for r in rules], dtype=np.int64)
+
+    def of(self, entity: Ints) -> tuple[Floats, Floats, Floats]:
+        """Return width, height, diameter (n,) in metres."""
+        row = self._table[self.rule[entity]]
+        return row[:, 0], row[:, 1], row[:, 2]
+
+    def elevation(self, entity: Ints) -> Floats:
+        """Return (n,) metres."""
+        above: Floats = self._table[self.rule[entity], 3]
+        return above
+
+    def recipe(self, entity: Ints) -> Ints:
+        """Return (n,) index into list(Recipe)."""
+        return self._recipe[self.rule[entity]]
+
+
+def _reasonable(paths: Paths, failed: dict[int, tuple[str, str]]) -> Paths:
+    """Drop paths without points or with coordinates out of reach."""
+    counts = paths.counts
+    ok = counts > 0
+    for entity in paths.entity[~ok].tolist():
+        failed[entity] = ("no_vertices", "the entity has no vertices")
+    if len(paths.points):
+        far = ~(np.isfinite(paths.points) & (np.abs(paths.points) < FARTHEST_M)).all(axis=1)
+        if bool(far.any()):
+            row = np.repeat(np.arange(len(counts)), counts)
+            for at in np.unique(row[far]).tolist():
+                failed[int(paths.entity[at])] = ("out_of_range", "a coordinate is not finite or out of range")
+                ok[at] = False
+    return paths if bool(ok.all()) else paths.take(np.flatnonzero(ok))
+
+
+def _solids(paths: Paths, measures: _Measures, circles: Bools) -> list[Meshes]:
+    """Return the bodies of paths, by recipe."""
+    if not len(paths.entity):
+        return []
+    standing = bodies.can_stand(paths)
+    recipe = measures.recipe(paths.entity)
+    out: list[Meshes] = []
+    for number, kind in enumerate(Recipe):
+        rows = np.flatnonzero(recipe == number)
+        if not len(rows):
+            continue
+        raised = standing[rows]
+        if kind is Recipe.PIPE:
+            raised = raised & circles[paths.entity[rows]]
+        for part, is_raised in ((rows[raised], True), (rows[~raised], False)):
+            if not len(part):
+                continue
+            chosen = paths.take(part)
+            made = _solid(kind, chosen, measures.of(chosen.entity), raised=is_raised)
+            empty = np.diff(made.face_offset) == 0
+            if kind not in {Recipe.CURVE, Recipe.MESH} and bool(empty.any()):
+                full = np.flatnonzero(~empty)
+                made = join_meshes([_some(made, full), bodies.curves(chosen.take(np.flatnonzero(empty)))])
+            out.append(made)
+    return out
+
+
+def _solid(kind: Recipe, paths: Paths, measures: tuple[Floats, Floats, Floats], *, raised: bool) -> Meshes:
+    width, height, diameter = measures
+    match kind:
+        case Recipe.WALL | Recipe.COLUMN | Recipe.EXTRUDE | Recipe.BEAM | Recipe.DUCT | Recipe.PIPE if raised:
+            return bodies.prisms(paths, height)
+        case Recipe.SLAB if raised:
+            return bodies.prisms(paths, -height)  # a floor's line is its upper edge
+        case Recipe.WALL:
+            return bodies.boxes_along(paths, width, height, standing=True)
+        case Recipe.BEAM | Recipe.DUCT:
+            return bodies.boxes_along(paths, width, height, standing=False)
+        case Recipe.PIPE:
+            return bodies.tubes_along(paths, diameter)
+        case Recipe.BOX | Recipe.POINT | Recipe.COLUMN:
+            return _boxes(kind, paths, width, height)
+        case _:
+            return bodies.curves(paths)
+
+
+def _boxes(kind: Recipe, paths: Paths, width: Floats, height: Floats) -> Meshes:
+    """Return boxes of the paths' extents (BOX), or of the rule's measures at their middle (POINT, COLUMN)."""
+    low = np.minimum.reduceat(paths.points, paths.offset[:-1])
+    high = np.maximum.reduceat(paths.points, paths.offset[:-1])
+    size = high - low
+    if kind is not Recipe.BOX:
+        size[:, :2] = 0.0
+    center = (low + high) / 2
+    size[:, :2] = np.where(size[:, :2] < _THINNEST_M, width[:, None], size[:, :2])
+    flat = size[:, 2] < _THINNEST_M
+    center[:, 2] += np.where(flat, height / 2, 0.0)
+    size[:, 2] = np.where(flat, height, size[:, 2])
+    n = len(size)
+    vertices = (bodies.box_vertices(size) + center[:, None]).reshape(-1, 3)
+    return Meshes(
+        paths.entity, np.arange(0, 8 * n + 1, 8), vertices, np.arange(0, 12 * n + 1, 12),
+        np.tile(bodies.BOX_FACES, (n, 1)),
+    )  # fmt: skip
+
+
+def _some(mesh: Meshes, rows: Ints) -> Meshes:
+    return Meshes(
+        mesh.entity[rows],
+        offsets(np.diff(mesh.vertex_offset)[rows]), mesh.vertices[picked(mesh.vertex_offset, rows)],
+        offsets(np.diff(mesh.face_offset)[rows]), mesh.faces[picked(mesh.face_offset, rows)],
+    )  # fmt: skip
+
+
+def _within_reach(center: Floats, size: Floats) -> Bools:
+    fine = np.isfinite(center) & np.isfinite(size) & (np.abs(center) < FARTHEST_M) & (np.abs(size) < FARTHEST_M)
+    return np.asarray(fine.all(axis=1), dtype=np.bool_)
+
+
+def _localized(mesh: Meshes, failed: dict[int, tuple[str, str]]) -> Built:
+    """Return the meshes about the centres of their boxes."""
+    counts = np.diff(mesh.vertex_offset)
+    empty = counts == 0
+    for entity in mesh.entity[empty].tolist():
+        failed[entity] = ("no_vertices", "the entity has no vertices")
+    if bool(empty.any()):
+        mesh = _some(mesh, np.flatnonzero(~empty))
+        counts = np.diff(mesh.vertex_offset)
+    if len(counts):
+        low = np.minimum.reduceat(mesh.vertices, mesh.vertex_offset[:-1])
+        high = np.maximum.reduceat(mesh.vertices, mesh.vertex_offset[:-1])
+    else:
+        low = high = np.empty((0, 3))
+    center, size = (low + high) / 2, high - low
+    near = _within_reach(center, size)
+    if not bool(near.all()):
+        for entity in mesh.entity[~near].tolist():
+            failed[entity] = ("out_of_range", "a coordinate is not finite or out of range")
+        rows = np.flatnonzero(near)
+        mesh, center, size, counts = _some(mesh, rows), center[rows], size[rows], counts[rows]
+    local = (mesh.vertices - np.repeat(center, counts, axis=0)).astype("<f4")
+    n = len(counts)
+    return Built(
+        mesh.entity, center, size, np.zeros((n, 3)), np.full(n, np.nan), mesh.vertex_offset, local,
+        mesh.face_offset, mesh.faces.astype("<u4"), [""] * n,
+    )  # fmt: skip
+
+
+def _shared_boxes(size: Floats) -> tuple[list[str], dict[str, Shared]]:
+    """Return each box's key and the distinct boxes; sizes are taken to a tenth of a millimetre, so that equals meet."""
+    rounded = np.round(size, 4)
+    distinct, first, inverse = np.unique(rounded, axis=0, return_index=True, return_inverse=True)
+    faces = bodies.BOX_FACES.astype("<u4").tobytes()
+    keys = [""] * len(distinct)
+    made: dict[str, Shared] = {}
+    vertices = bodies.box_vertices(distinct).astype("<f4")
+    for at in np.argsort(first).tolist():  # in order of first use, whatever else the chunk holds
+        blob = vertices[at].tobytes()
+        key = hashlib.sha256(blob + faces).hexdigest()
+        keys[at] = key
+        made.setdefault(key, Shared(key, blob, faces))
+    return [keys[k] for k in inverse.ravel().tolist()], made
+
+
+def _merged(first: Built, second: Built) -> Built:
+    """Return both, ordered by entity."""
+    entity = np.concatenate([first.entity, second.entity])
+    order = np.argsort(entity, kind="stable")
+    vertex_counts = np.concatenate([np.diff(first.vertex_offset), np.diff(second.vertex_offset)])
+    face_counts = np.concatenate([np.diff(first.face_offset), np.diff(second.face_offset)])
+    shared = [*first.shared, *second.shared]
+    # own vertices all come from `first`, whose order is kept: only the offsets change
+    both = {k: np.concatenate([getattr(first, k), getattr(second, k)])[order] for k in _PER_ELEMENT}
+    return Built(
+        entity[order], both["center"], both["size"], both["rotation"], both["length"],
+        offsets(vertex_counts[order]), first.vertices, offsets(face_counts[order]), first.faces,
+        [shared[k] for k in order.tolist()], {**first.bodies, **second.bodies},
+    )  # fmt: skip
+
+

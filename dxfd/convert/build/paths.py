@@ -1,0 +1,124 @@
+"""Entities as polylines in metres, WCS: LINE, CIRCLE, ARC, ELLIPSE, LWPOLYLINE, POLYLINE of 2D and 3D, points and texts.
+
+Each function takes the group of all such entities of a chunk. Meshes (3DFACE, SOLID, polyface) are in faces.py.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dxfd.convert.build.curves import arcs, bulged, ellipses
+from dxfd.convert.build.frame import axes, is_world, to_world
+from dxfd.convert.build.ragged import Bools, Floats, Ints, Paths, offsets
+from dxfd.convert.read.columns import Group
+
+_FULL = 2 * np.pi
+
+
+def normals(group: Group) -> Floats:
+    """Return (n, 3) extrusion directions; +Z where none is given."""
+    return np.stack([group.number(210), group.number(220), group.number(230, 1.0)], axis=1)
+
+
+def _world(points: Floats, offset: Ints, normal: Floats) -> Floats:
+    """Return ragged OCS points in WCS."""
+    if is_world(normal):
+        return points
+    row = np.repeat(np.arange(len(normal)), np.diff(offset))
+    return to_world(points, axes(normal)[row])
+
+
+def lines(group: Group, metres: float) -> Paths:
+    """LINE: two points in WCS."""
+    n = group.count
+    points = np.stack([group.point(10), group.point(11)], axis=1).reshape(2 * n, 3) * metres
+    return Paths(group.entity, np.arange(0, 2 * n + 1, 2), points, np.zeros(n, dtype=np.bool_))
+
+
+def points(group: Group, metres: float, *, ocs: bool) -> Paths:
+    """POINT and MTEXT (WCS), TEXT and the like (OCS): one point."""
+    at = group.point(10) * metres
+    offset = np.arange(group.count + 1)
+    if ocs:
+        at = _world(at, offset, normals(group))
+    return Paths(group.entity, offset, at, np.zeros(group.count, dtype=np.bool_))
+
+
+def circles(group: Group, metres: float) -> Paths:
+    """CIRCLE: centre in OCS."""
+    n = group.count
+    full = np.ones(n, dtype=np.bool_)
+    offset, at = arcs(group.point(10) * metres, group.number(40) * metres, np.zeros(n), np.full(n, _FULL), full)
+    return Paths(group.entity, offset, _world(at, offset, normals(group)), full)
+
+
+def circular_arcs(group: Group, metres: float) -> Paths:
+    """ARC: centre in OCS, counter-clockwise from code 50 to 51 in degrees."""
+    start = np.radians(group.number(50))
+    sweep = np.mod(np.radians(group.number(51, 360.0)) - start, _FULL)
+    sweep = np.where(sweep < 1e-12, _FULL, sweep)
+    full = np.zeros(group.count, dtype=np.bool_)
+    offset, at = arcs(group.point(10) * metres, group.number(40) * metres, start, sweep, full)
+    return Paths(group.entity, offset, _world(at, offset, normals(group)), full)
+
+
+def elliptic_arcs(group: Group, metres: float) -> Paths:
+    """ELLIPSE: all in WCS; the minor axis is normal × major × ratio."""
+    major = group.point(11) * metres
+    normal = normals(group)
+    length = np.linalg.norm(normal, axis=1)
+    normal = np.where(length[:, None] > 1e-12, normal / np.maximum(length, 1e-12)[:, None], (0.0, 0.0, 1.0))
+    minor = np.cross(normal, major) * group.number(40, 1.0)[:, None]
+    start, end = group.number(41), group.number(42, _FULL)
+    sweep = np.mod(end - start, _FULL)
+    full = sweep < 1e-9
+    full |= sweep > _FULL - 1e-9
+    sweep = np.where(full, _FULL, sweep)
+    offset, at = ellipses(group.point(10) * metres, major, minor, start, sweep, full)
+    return Paths(group.entity, offset, at, full)
+
+
+def lwpolylines(group: Group, metres: float) -> Paths:
+    """LWPOLYLINE: vertices in OCS at elevation 38, bulges 42."""
+    starts = group.where(10)
+    row = group.row[starts]
+    vertex = np.cumsum(group.code == 10) - 1
+    at = np.zeros((len(starts), 3))
+    at[:, 0] = group.tags.number[group.tag[starts]]
+    bulge = np.zeros(len(starts))
+    for code, out in ((20, at[:, 1]), (42, bulge)):
+        places = group.where(code)
+        mine = vertex[places]
+        fits = mine >= 0
+        fits[fits] = row[mine[fits]] == group.row[places[fits]]
+        out[mine[fits]] = group.tags.number[group.tag[places[fits]]]
+    at[:, :2] *= metres
+    counts = np.bincount(row, minlength=group.count)
+    at[:, 2] = (group.number(38) * metres)[row]
+    closed = (group.integer(70) & 1) == 1
+    offset, at = bulged(offsets(counts), at, bulge, closed)
+    return Paths(group.entity, offset, _world(at, offset, normals(group)), closed)
+
+
+def polylines(group: Group, vertices: Group, owner_row: Ints, metres: float) -> Paths:
+    """POLYLINE of 2D or 3D kind with its VERTEX followers (no meshes).
+
+    Args:
+        group: the POLYLINE entities.
+        vertices: all their VERTEX entities.
+        owner_row: (v,) row in `group` of each vertex, growing.
+        metres: metres per drawing unit.
+    """
+    flags = group.integer(70)
+    spatial = (flags & 8) == 8
+    keep = (vertices.integer(70) & 16) == 0  # control points of a spline frame are not on the curve
+    row = owner_row[keep]
+    at = vertices.point(10)[keep] * metres
+    elevation = group.number(30) * metres
+    at[:, 2] = np.where(spatial[row], at[:, 2], elevation[row])
+    bulge = np.where(spatial[row], 0.0, vertices.number(42)[keep])
+    counts = np.bincount(row, minlength=group.count)
+    closed: Bools = (flags & 1) == 1
+    offset, at = bulged(offsets(counts), at, bulge, closed)
+    normal = np.where(spatial[:, None], (0.0, 0.0, 1.0), normals(group))
+    return Paths(group.entity, offset, _world(at, offset, normal), closed)

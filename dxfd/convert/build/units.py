@@ -1,0 +1,69 @@
+"""Which length a drawing unit is, with the evidence. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from dxfd.errors import ConfigError
+
+METRES: Final = {
+    "mm": 0.001, "cm": 0.01, "dm": 0.1, "m": 1.0, "km": 1000.0,
+    "in": 0.0254, "ft": 0.3048, "yd": 0.9144, "mi": 1609.344,
+}  # fmt: skip
+"""Metres per unit, by the names that settings take."""
+
+INSUNITS: Final = {
+    1: ("in", 0.0254), 2: ("ft", 0.3048), 3: ("mi", 1609.344), 4: ("mm", 0.001), 5: ("cm", 0.01), 6: ("m", 1.0),
+    7: ("km", 1000.0), 8: ("microinch", 2.54e-8), 9: ("mil", 2.54e-5), 10: ("yd", 0.9144), 11: ("angstrom", 1e-10),
+    12: ("nm", 1e-9), 13: ("um", 1e-6), 14: ("dm", 0.1), 15: ("dam", 10.0), 16: ("hm", 100.0), 17: ("Gm", 1e9),
+    18: ("au", 1.495978707e11), 19: ("ly", 9.4607304725808e15), 20: ("pc", 3.085677581491367e16),
+    21: ("us-ft", 1200 / 3937), 22: ("us-in", 100 / 3937), 23: ("us-yd", 3600 / 3937), 24: ("us-mi", 6336000 / 3937),
+}  # fmt: skip
+"""$INSUNITS to (name, metres per unit): DXF reference, HEADER section."""
+
+_MM_BEYOND: Final = 10_000.0
+"""A unitless drawing wider than this is taken for millimetres: 10 km of building is rarer than 10 m drawn in mm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """A drawing's unit.
+
+    Attributes:
+        name: as in METRES or INSUNITS.
+        metres: metres per drawing unit.
+        source: override, $INSUNITS or assumed.
+        note: what is doubtful about it; empty if nothing is.
+    """
+
+    name: str
+    metres: float
+    source: str
+    note: str = ""
+
+
+def decide(override: str | None, insunits: int, measurement: int | None, spread: float) -> Units:
+    """Return the unit: the override, else $INSUNITS, else a guess from the drawing's size, told as such.
+
+    Args:
+        override: a name of METRES, or None.
+        insunits: $INSUNITS, 0 = unitless.
+        measurement: $MEASUREMENT, 0 imperial, 1 metric, None if absent.
+        spread: how far the drawing's points lie apart, in drawing units.
+
+    Raises:
+        ConfigError: the override is no unit.
+    """
+    if override:
+        if override not in METRES:
+            raise ConfigError(f"there is no unit {override!r}", hint="units: " + ", ".join(METRES))
+        return Units(override, METRES[override], "override")
+    if insunits in INSUNITS:
+        name, metres = INSUNITS[insunits]
+        return Units(name, metres, "$INSUNITS")
+    name = "mm" if spread > _MM_BEYOND else "m"
+    note = f"$INSUNITS is {insunits or 'unitless'}; {name} is assumed from the drawing's extent of {spread:.0f} units"
+    if measurement == 0:
+        note += ", but $MEASUREMENT says imperial"
+    return Units(name, METRES[name], "assumed", note)
