@@ -36,7 +36,7 @@ PROGRESS_WRITE_S = 1.0
 MEASURE_S = 0.5
 DISK_FULL_LOG_S = 60.0
 CANDIDATES = 64
-_DEFAULT_BATCH = 50_000
+_DEFAULT_BATCH = 20_000
 """What is halved after memory trouble when no batch size is set."""
 _LEAST_BATCH = 1_000
 
