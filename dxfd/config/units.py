@@ -105,7 +105,7 @@ def format_seconds(seconds: float) -> str:
     for suffix, factor in (("h", 3600), ("m", 60)):
         if seconds and seconds % factor == 0:
             return f"{int(seconds // factor)}{suffix}"
-    return f"{seconds:g}s"
+    return f"{int(seconds)}s" if seconds == int(seconds) else f"{seconds:g}s"
 
 
 def _scaled(value: object, scale: dict[str, float] | dict[str, int]) -> float | None:

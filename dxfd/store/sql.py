@@ -67,8 +67,11 @@ ORDER BY seq"""
 ATTEMPTS: Final = """
 SELECT * FROM (SELECT * FROM attempts WHERE job_id = ? ORDER BY attempt DESC LIMIT ?) ORDER BY attempt"""
 
-RUNNABLE: Final = "SELECT * FROM jobs WHERE state = 'queued' ORDER BY priority DESC, id LIMIT ?"
-DUE: Final = "SELECT id FROM jobs WHERE state = 'retry_wait' AND not_before <= ? ORDER BY not_before LIMIT ?"
+# Left to itself, SQLite takes jobs_by_state and then sorts every queued job.
+RUNNABLE: Final = """
+SELECT * FROM jobs INDEXED BY jobs_runnable WHERE state = 'queued' ORDER BY priority DESC, id LIMIT ?"""
+DUE: Final = """
+SELECT id FROM jobs INDEXED BY jobs_due WHERE state = 'retry_wait' AND not_before <= ? ORDER BY not_before LIMIT ?"""
 OWNED: Final = "SELECT * FROM jobs WHERE state IN ('running', 'pausing', 'cancelling') ORDER BY id"
 PAGE: Final = "SELECT * FROM jobs WHERE state = ? AND id < ? ORDER BY id DESC LIMIT ?"
 PAGE_ALL: Final = "SELECT * FROM jobs WHERE id < ? ORDER BY id DESC LIMIT ?"

@@ -1,0 +1,311 @@
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dxfd.contract.messages import JobOptions
+from dxfd.contract.progress import Progress
+from dxfd.contract.states import JobEvent, JobState
+from dxfd.errors import (
+    DiskFullError,
+    DuplicateJobError,
+    IllegalTransitionError,
+    NoSuchJobError,
+    StaleAttemptError,
+    StoreCorruptError,
+    StoreError,
+    StoreNewerError,
+)
+from dxfd.store import sql
+from dxfd.store.connect import open_database
+from dxfd.store.migrate import Migration, migrate, migrations, statements, version
+from dxfd.store.queue import Queue, open_queue
+from dxfd.store.rows import Ending, NewJob
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def queue(tmp_path: Path, clock: Time) -> Iterator[Queue]:
+    opened = open_queue(tmp_path / "queue.db", clock=clock, durable=False)
+    yield opened
+    opened.close()
+
+
+def new(number: int, **fields: object) -> NewJob:
+    base = {
+        "source": f"/in/{number}.dxf", "output": f"/out/{number}.db", "converter": "bim", "options": JobOptions(),
+        "priority": 0, "label": "", "max_attempts": 3, "owner_uid": 0, "owner": "root",
+    }  # fmt: skip
+    return NewJob(**{**base, **fields})
+
+
+def test_the_checks_of_the_schema_repeat_the_contract():
+    text = migrations()[0].text
+    named = re.search(r"CHECK \(state IN \((.*?)\)\)", text, re.DOTALL)
+    assert named is not None
+    assert re.findall(r"'(\w+)'", named[1]) == [state.value for state in JobState]
+
+
+def test_submitting_the_same_twice_gives_the_same_job(queue):
+    first, again = queue.jobs.submit(new(1)), queue.jobs.submit(new(1))
+    assert (first[1], again[1]) == (False, True)
+    assert first[0].id == again[0].id
+
+
+def test_submitting_again_after_the_end_gives_a_new_job(queue):
+    job = queue.jobs.submit(new(1))[0]
+    queue.jobs.ask(job.id, JobEvent.CANCEL)
+    assert queue.jobs.submit(new(1))[0].id != job.id
+
+
+def test_a_key_gives_the_same_job_for_ever(queue):
+    job = queue.jobs.submit(new(1, idempotency_key="k"))[0]
+    queue.jobs.ask(job.id, JobEvent.CANCEL)
+    assert queue.jobs.submit(new(2, idempotency_key="k")) == (queue.jobs.get(job.id), True)
+
+
+def test_two_unfinished_jobs_never_write_one_output(queue):
+    job = queue.jobs.submit(new(1))[0]
+    with pytest.raises(DuplicateJobError, match=f"job {job.id}"):
+        queue.jobs.submit(new(1, options=JobOptions(units="mm")))
+
+
+def test_a_retry_is_refused_while_another_job_writes_the_output(queue):
+    job = queue.jobs.submit(new(1))[0]
+    queue.jobs.ask(job.id, JobEvent.CANCEL)
+    other = queue.jobs.submit(new(1))[0]
+    with pytest.raises(DuplicateJobError, match=f"job {other.id}"):
+        queue.jobs.ask(job.id, JobEvent.RETRY)
+    assert queue.jobs.get(job.id).state is JobState.CANCELLED
+
+
+def test_a_late_worker_cannot_finish_a_job_that_was_taken_over(queue):
+    job = queue.jobs.submit(new(1))[0]
+    queue.jobs.claim(job.id, "first")
+    queue.jobs.end_attempt(job.id, "first", JobEvent.CUT_OFF, Ending(cause="cut_off"))
+    queue.jobs.claim(job.id, "second")
+    with pytest.raises(StaleAttemptError):
+        queue.jobs.end_attempt(job.id, "first", JobEvent.FINISH, Ending(cause="finished"))
+    assert queue.jobs.set_progress(job.id, "first", Progress()) is False
+    assert queue.jobs.get(job.id).state is JobState.RUNNING
+
+
+def test_a_job_is_claimed_once(queue):
+    job = queue.jobs.submit(new(1))[0]
+    queue.jobs.claim(job.id, "a")
+    with pytest.raises(IllegalTransitionError):
+        queue.jobs.claim(job.id, "b")
+
+
+def test_there_is_no_job_of_another_id(queue):
+    for job_id in (0, -1, 7, 2**63, 10**30):
+        with pytest.raises(NoSuchJobError):
+            queue.jobs.get(job_id)
+
+
+def test_charges_add_up_until_a_new_checkpoint_sets_them_back(queue, clock):
+    job = queue.jobs.submit(new(1))[0]
+    later = "2030-01-01T00:00:00.000Z"
+    lost = Ending(cause="signal", charged=True, death=True, not_before=later, error_code="E_WORKER_LOST")
+    for number in (1, 2):
+        queue.jobs.claim(job.id, f"t{number}")
+        row = queue.jobs.end_attempt(job.id, f"t{number}", JobEvent.LOSE, lost)
+        assert (row.attempts_charged, row.deaths, row.state) == (number, number, JobState.RETRY_WAIT)
+        clock.now = 2_000_000_000
+        assert queue.listing.due() == [job.id]
+        queue.jobs.ask(job.id, JobEvent.DUE)
+    queue.jobs.claim(job.id, "t3")
+    progressed = Ending(cause="signal", charged=True, death=True, progressed=True, not_before=later)
+    row = queue.jobs.end_attempt(job.id, "t3", JobEvent.LOSE, progressed)
+    assert (row.attempts_charged, row.deaths) == (1, 1)
+
+
+def test_a_retry_forgets_the_charges_and_may_discard_what_there_is(queue):
+    job = queue.jobs.submit(new(1))[0]
+    queue.jobs.claim(job.id, "t")
+    failed = Ending(cause="failed", charged=True, error_code="E_NOT_DXF", error_message="no")
+    row = queue.jobs.end_attempt(job.id, "t", JobEvent.FAIL, failed)
+    assert (row.error_code, row.attempts_charged) == ("E_NOT_DXF", 1)
+    row = queue.jobs.ask(job.id, JobEvent.RETRY, restart=True)
+    assert (row.state, row.error_code, row.attempts_charged, row.restart) == (JobState.QUEUED, "", 0, True)
+    queue.jobs.claim(job.id, "t2")
+    queue.jobs.set_started(job.id, "t2", 0)
+    assert queue.jobs.get(job.id).restart is False
+
+
+def test_the_report_of_a_finished_job_is_kept(queue):
+    job = queue.jobs.submit(new(1))[0]
+    queue.jobs.claim(job.id, "t")
+    queue.jobs.end_attempt(job.id, "t", JobEvent.FINISH, Ending(cause="finished", report=b'{"ok":true}'))
+    assert bytes(queue.listing.report(job.id)) == b'{"ok":true}'
+    assert [a.cause for a in queue.listing.attempts(job.id)] == ["finished"]
+    assert [e.event for e in queue.listing.events(job.id)] == ["submit", "claim", "finish"]
+
+
+def test_rev_grows_with_every_change(queue):
+    job = queue.jobs.submit(new(1))[0]
+    revs = [job.rev, queue.jobs.ask(job.id, JobEvent.PAUSE).rev, queue.jobs.ask(job.id, JobEvent.RESUME).rev]
+    revs.append(queue.jobs.claim(job.id, "t").rev)
+    queue.jobs.set_progress(job.id, "t", Progress(batch=1))
+    revs.append(queue.jobs.get(job.id).rev)
+    assert revs == sorted(set(revs))
+
+
+def test_higher_priority_runs_first_then_the_older_job(queue):
+    ids = [queue.jobs.submit(new(n, priority=p))[0].id for n, p in enumerate((0, 5, 0, 5))]
+    assert [row.id for row in queue.listing.runnable(10)] == [ids[1], ids[3], ids[0], ids[2]]
+
+
+def test_counts_follow_every_transition(queue):
+    for number in range(5):
+        queue.jobs.submit(new(number))
+    queue.jobs.claim(1, "t")
+    queue.jobs.ask(2, JobEvent.PAUSE)
+    queue.jobs.ask(3, JobEvent.CANCEL)
+    counts = queue.listing.counts()
+    assert set(counts) == {state.value for state in JobState}
+    assert {k: v for k, v in counts.items() if v} == {"queued": 2, "running": 1, "paused": 1, "cancelled": 1}
+
+
+def test_pages_list_every_job_once_running_ones_first(queue):
+    for number in range(25):
+        queue.jobs.submit(new(number))
+    for job_id in (3, 17):
+        queue.jobs.claim(job_id, f"t{job_id}")
+    seen, cursor, pages = [], 0, 0
+    while True:
+        rows, cursor = queue.listing.page([], 10, cursor)
+        seen += [row.id for row in rows]
+        pages += 1
+        if not cursor:
+            break
+    assert pages == 3
+    assert seen[:2] == [3, 17]
+    assert seen[2:] == sorted(set(range(1, 26)) - {3, 17}, reverse=True)
+
+
+def test_a_page_of_states_is_newest_first(queue):
+    for number in range(9):
+        queue.jobs.submit(new(number))
+    queue.jobs.ask(4, JobEvent.PAUSE)
+    queue.jobs.ask(8, JobEvent.CANCEL)
+    rows, cursor = queue.listing.page([JobState.PAUSED, JobState.CANCELLED, JobState.QUEUED], 4)
+    assert ([row.id for row in rows], cursor) == ([9, 8, 7, 6], 6)
+    rows, _ = queue.listing.page([JobState.PAUSED], 4)
+    assert [row.id for row in rows] == [4]
+
+
+@pytest.mark.parametrize("statement", ["RUNNABLE", "DUE", "OWNED", "PAGE", "PAGE_ALL", "JOB_BY_OUTPUT", "JOB_BY_KEY"])
+def test_no_query_walks_the_whole_table_or_sorts_it(tmp_path, queue, statement):
+    text = getattr(sql, statement)
+    with sqlite3.connect(tmp_path / "queue.db") as connection:
+        plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + text, ["x"] * text.count("?"))]
+    connection.close()
+    assert not [step for step in plan if step.startswith("SCAN") and "INDEX" not in step], plan
+    assert not [step for step in plan if "TEMP B-TREE" in step and statement != "OWNED"], plan
+
+
+def test_the_queues_flag_survives_a_restart(tmp_path, queue):
+    assert queue.jobs.set_paused(True) is True
+    assert queue.jobs.set_paused(True) is False
+    queue.close()
+    again = open_queue(tmp_path / "queue.db")
+    assert again.listing.paused() is True
+    again.close()
+
+
+def test_a_full_disk_changes_nothing_and_is_named(tmp_path):
+    database = open_database(tmp_path / "queue.db")
+    migrate(database)
+    pages = database.one("PRAGMA page_count")[0]
+    database.run("PRAGMA foreign_keys = OFF")
+    database.run(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(DiskFullError), database.transaction():
+        for number in range(1000):
+            database.run("INSERT INTO reports (report) VALUES (json_quote(?))", ["y" * 500 + str(number)])
+    assert database.one("SELECT count(*) FROM reports")[0] == 0
+    database.close()
+
+
+def test_a_damaged_file_is_refused_and_kept(tmp_path):
+    path = tmp_path / "queue.db"
+    queue = open_queue(path)
+    for number in range(200):
+        queue.jobs.submit(new(number))
+    queue.close()
+    data = bytearray(path.read_bytes())
+    for at in range(8192, len(data) - 4096, 4096):
+        data[at : at + 64] = b"\xff" * 64
+    path.write_bytes(data)
+    with pytest.raises(StoreCorruptError):
+        open_queue(path)
+    assert path.read_bytes() == data
+
+
+def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path):
+    path = tmp_path / "queue.db"
+    path.write_text("my shopping list, which is long enough to be looked at" * 20)
+    with pytest.raises(StoreCorruptError):
+        open_queue(path)
+    assert path.read_text().startswith("my shopping list")
+
+
+def test_the_file_is_its_owners_alone(tmp_path, queue):
+    assert (tmp_path / "queue.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_newer_schema_is_refused(tmp_path):
+    path = tmp_path / "queue.db"
+    open_queue(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(StoreNewerError, match="99"):
+        open_queue(path)
+
+
+def test_a_failing_migration_leaves_nothing_behind(tmp_path):
+    database = open_database(tmp_path / "queue.db")
+    steps = [
+        Migration(1, "0001_a.sql", "CREATE TABLE a (x);"),
+        Migration(2, "0002_b.sql", "CREATE TABLE b (x); INSERT INTO b VALUES (1);\nINSERT INTO nowhere VALUES (1);"),
+    ]
+    with pytest.raises(StoreError):
+        migrate(database, steps)
+    assert version(database) == 1
+    assert [row[0] for row in database.all("SELECT name FROM sqlite_master")] == ["a"]
+    database.close()
+
+
+def test_migrating_twice_does_nothing(tmp_path):
+    database = open_database(tmp_path / "queue.db")
+    assert migrate(database) == [step.name for step in migrations()]
+    assert migrate(database) == []
+    database.close()
+
+
+def test_a_triggers_body_is_one_statement():
+    text = (
+        "CREATE TABLE t (x); -- words; more\nCREATE TRIGGER g AFTER INSERT ON t BEGIN\n  SELECT 1;\n  SELECT 2;\nEND;\n"
+    )
+    assert len(list(statements(text.replace("; --", ";\n--")))) == 2
+
+
+def test_migrations_are_numbered_without_gaps():
+    assert [step.number for step in migrations()] == list(range(1, len(migrations()) + 1))
