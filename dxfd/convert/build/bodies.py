@@ -248,6 +248,8 @@ def prisms(paths: Paths, height: Floats) -> Meshes:
 
 def _earcut(ring: Floats) -> npt.NDArray[np.int64]:
     """Return triangles (t, 3), counter-clockwise, of a ring that may be concave; shifted, since earcut works near 0."""
+    if len(ring) < 3:
+        return NO_FACES
     near = np.ascontiguousarray(ring - ring.mean(axis=0))
     flat = mapbox_earcut.triangulate_float64(near, np.array([len(near)], dtype=np.uint32))
     triangles = np.asarray(flat, dtype=np.int64).reshape(-1, 3)
