@@ -156,3 +156,16 @@ def test_explain_tells_for_every_rule_why_and_why_not(tmp_path: Path) -> None:
     assert verdicts[0].why == "layer has “wall”"
     assert "none of its words" in verdicts[1].why
     assert "rules it out" in rules.explain("LINE", "DOOR-TAG", "")[1].why
+
+
+def test_a_file_may_change_how_layers_speak_of_one_discipline(tmp_path: Path) -> None:
+    text = 'extends = "default"\n[discipline.FP]\nwords = ["brandmelde"]\n' + WALL
+    rules = rules_of(tmp_path, text)
+
+    def discipline(layer: str) -> str | None:
+        element = rules.classify("LINE", layer, "")
+        return element.discipline if element else None
+
+    assert discipline("BRANDMELDE-PIPE") == "FP"
+    assert discipline("SPRINKLER-MAIN") != "FP"
+    assert discipline("CHW-PIPE") == "CW"

@@ -13,7 +13,7 @@ from typing import Final
 from dxfd.convert.match import ruleset
 from dxfd.convert.match.engine import RuleSet
 from dxfd.convert.match.library import read_library
-from dxfd.convert.match.rules import Rule
+from dxfd.convert.match.rules import DisciplineWords, Rule
 from dxfd.convert.match.ruleset import RuleFile
 from dxfd.errors import TemplatesError, TemplatesMissingError
 
@@ -50,9 +50,15 @@ def load_rules(path: Path | None) -> RuleSet:
     rules = ruleset.parse(_text(path), path.name)
     return RuleSet(
         rules.rules + _not_replaced(default.rules, rules) if rules.extends_default else rules.rules,
-        disciplines=rules.disciplines or default.disciplines,
+        disciplines=_disciplines(rules, default),
         source=str(path),
     )
+
+
+def _disciplines(rules: RuleFile, default: RuleFile) -> tuple[DisciplineWords, ...]:
+    """Return the default words per discipline, those that the file gives in their place."""
+    given = {words.code: words for words in rules.disciplines}
+    return tuple(given.get(words.code, words) for words in default.disciplines)
 
 
 def _not_replaced(rules: tuple[Rule, ...], by: RuleFile) -> tuple[Rule, ...]:

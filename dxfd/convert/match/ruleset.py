@@ -11,14 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from dxfd.convert.match.rules import DISCIPLINES, DisciplineWords, Element, NameTest, Recipe, Rule
+from dxfd.convert.match import values
+from dxfd.convert.match.rules import DisciplineWords, Element, NameTest, Recipe, Rule
 from dxfd.errors import TemplatesError
 
 FORMAT_VERSION: Final = 1
-_IFC_CLASS = re.compile(r"Ifc[A-Z][A-Za-z0-9]*")
 _RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
 _HEADER = re.compile(r"^\s*\[\[\s*rule\s*\]\]", re.MULTILINE)
-_MAX_LENGTH_M: Final = 1000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,148 +35,32 @@ class RuleFile:
     extends_default: bool = False
 
 
-class _Wrong(Exception):  # noqa: N818  (inner signal: becomes a TemplatesError that knows the place)
-    """What is wrong with a value."""
-
-
-# --- values: each checker returns the value or raises _Wrong --------------------------------------------------------
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise _Wrong(f"must be text, not {value!r}")
-    return value
-
-
-def _some_text(value: object) -> str:
-    if not _text(value).strip():
-        raise _Wrong("must not be empty")
-    return str(value)
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        raise _Wrong(f"must be a list of text, as [{value!r}]")
-    if not isinstance(value, list):
-        raise _Wrong(f"must be a list of text, not {value!r}")
-    return tuple(_some_text(item) for item in value)
-
-
-def _regexes(value: object) -> tuple[str, ...]:
-    for text in _texts(value):
-        try:
-            re.compile(text, re.IGNORECASE)
-        except re.error as error:
-            raise _Wrong(f"{text!r} is no regular expression: {error}") from None
-    return _texts(value)
-
-
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _Wrong(f"must be a number, not {value!r}")
-    return float(value)
-
-
-def _length(value: object) -> float:
-    metres = _number(value)
-    if not 0 < metres <= _MAX_LENGTH_M:
-        raise _Wrong(f"must be metres above 0 and up to {_MAX_LENGTH_M:g}, not {value!r}")
-    return metres
-
-
-def _elevation(value: object) -> float:
-    metres = _number(value)
-    if not -_MAX_LENGTH_M <= metres <= _MAX_LENGTH_M:
-        raise _Wrong(f"must be metres within ±{_MAX_LENGTH_M:g}, not {value!r}")
-    return metres
-
-
-def _share(value: object) -> float:
-    share = _number(value)
-    if not 0 <= share <= 1:
-        raise _Wrong(f"must be within 0 and 1, not {value!r}")
-    return share
-
-
-def _whole(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise _Wrong(f"must be a whole number, not {value!r}")
-    return value
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise _Wrong(f"must be true or false, not {value!r}")
-    return value
-
-
-def _code(value: object) -> str:
-    if value not in DISCIPLINES:
-        raise _Wrong(f"must be one of {' '.join(DISCIPLINES)}, not {value!r}")
-    return str(value)
-
-
-def _codes(value: object) -> tuple[str, ...]:
-    codes = tuple(_code(item) for item in (value if isinstance(value, list) else [value]))
-    if not codes:
-        raise _Wrong("must name at least one discipline")
-    return codes
-
-
-def _ifc_class(value: object) -> str:
-    if not _IFC_CLASS.fullmatch(_text(value)):
-        raise _Wrong(f"must be an IFC class such as IfcWall, not {value!r}")
-    return str(value)
-
-
-def _recipe(value: object) -> Recipe:
-    try:
-        return Recipe(_text(value))
-    except ValueError:
-        raise _Wrong(f"must be one of {' '.join(Recipe)}, not {value!r}") from None
-
-
-def _rgba(value: object) -> str:
-    parts = [part.strip() for part in _text(value).split(",")]
-    try:
-        numbers = [float(part) for part in parts]
-    except ValueError:
-        numbers = []
-    if len(numbers) != 4 or not all(0 <= number <= 1 for number in numbers):
-        raise _Wrong(f'must be "r,g,b,a" with parts from 0 to 1, not {value!r}')
-    return ",".join(parts)
-
-
-def _types(value: object) -> frozenset[str]:
-    return frozenset(name.upper() for name in _texts(value))
-
-
 _NAME_TESTS: Final = {
     f"{prefix}{key}": (part, key)
     for prefix, part in (("layer_", "layer"), ("block_", "block"), ("", "either"))
     for key in ("words", "globs", "regex", "not")
 }
 _ELEMENT_KEYS: Final[dict[str, tuple[str, Callable[[object], Any]]]] = {
-    "name": ("name", _some_text),
-    "ifc_class": ("ifc_class", _ifc_class),
-    "predefined_type": ("predefined_type", _text),
-    "object_type": ("object_type", _text),
-    "description": ("description", _text),
-    "material": ("material_name", _some_text),
-    "rgba": ("material_rgba", _rgba),
-    "recipe": ("recipe", _recipe),
-    "width_m": ("width_m", _length),
-    "height_m": ("height_m", _length),
-    "diameter_m": ("diameter_m", _length),
-    "elevation_m": ("elevation_m", _elevation),
-    "confidence": ("confidence", _share),
+    "name": ("name", values.some_text),
+    "ifc_class": ("ifc_class", values.ifc_class),
+    "predefined_type": ("predefined_type", values.text),
+    "object_type": ("object_type", values.text),
+    "description": ("description", values.text),
+    "material": ("material_name", values.some_text),
+    "rgba": ("material_rgba", values.rgba),
+    "recipe": ("recipe", values.recipe),
+    "width_m": ("width_m", values.length),
+    "height_m": ("height_m", values.length),
+    "diameter_m": ("diameter_m", values.length),
+    "elevation_m": ("elevation_m", values.elevation),
+    "confidence": ("confidence", values.share),
 }
 _RULE_KEYS: Final[dict[str, Callable[[object], Any]]] = {
-    "types": _types,
-    "layer_discipline": _codes,
-    "priority": _whole,
-    "skip": _flag,
-    "block_recipe": _recipe,
+    "types": values.types,
+    "layer_discipline": values.codes,
+    "priority": values.whole,
+    "skip": values.flag,
+    "block_recipe": values.recipe,
 }
 _FILE_KEYS: Final = frozenset({"version", "name", "extends", "discipline", "rule"})
 _DISCIPLINE_KEYS: Final = frozenset({"words", "prefixes", "rgba"})
@@ -257,7 +140,7 @@ def _known(table: dict[str, Any], keys: frozenset[str], place: _Place) -> None:
 def _checked(place: _Place, key: str, checker: Callable[[object], Any], value: object) -> Any:
     try:
         return checker(value)
-    except _Wrong as wrong:
+    except values.WrongValueError as wrong:
         raise place.wrong(key, str(wrong)) from None
 
 
@@ -266,7 +149,7 @@ _ALL_RULE_KEYS: Final = frozenset({"id", "discipline", *_ELEMENT_KEYS, *_RULE_KE
 
 def _rule(table: dict[str, Any], place: _Place) -> Rule:
     _known(table, _ALL_RULE_KEYS, place)
-    rule_id = _checked(place, "id", _some_text, table.get("id", ""))
+    rule_id = _checked(place, "id", values.some_text, table.get("id", ""))
     if not _RULE_ID.fullmatch(rule_id):
         raise place.wrong("id", f"may have letters, digits, '.', '_' and '-', not {rule_id!r}")
     settings = {key: _checked(place, key, check, table[key]) for key, check in _RULE_KEYS.items() if key in table}
@@ -281,7 +164,7 @@ def _rule(table: dict[str, Any], place: _Place) -> Rule:
     for key in ("discipline", "ifc_class"):
         if key not in table:
             raise place.wrong(key, "is missing")
-    codes = _checked(place, "discipline", _codes, table["discipline"])
+    codes = _checked(place, "discipline", values.codes, table["discipline"])
     made = {
         name: _checked(place, key, check, table[key]) for key, (name, check) in _ELEMENT_KEYS.items() if key in table
     }
@@ -295,7 +178,7 @@ def _name_tests(table: dict[str, Any], place: _Place) -> dict[str, Any]:
     parts: dict[str, dict[str, tuple[str, ...]]] = {}
     for key, (part, field_name) in _NAME_TESTS.items():
         if key in table:
-            check = _regexes if field_name == "regex" else _texts
+            check = values.regexes if field_name == "regex" else values.texts
             parts.setdefault(part, {})["no" if field_name == "not" else field_name] = _checked(
                 place, key, check, table[key]
             )
@@ -308,16 +191,16 @@ def _disciplines(table: object, place: _Place) -> tuple[DisciplineWords, ...]:
     found = []
     for code, entry in table.items():
         spot = _Place(place.file, f"[discipline.{code}]")
-        _checked(spot, "code", _code, code)
+        _checked(spot, "code", values.code, code)
         if not isinstance(entry, dict):
             raise spot.wrong("table", "must have words, prefixes, rgba")
         _known(entry, _DISCIPLINE_KEYS, spot)
         found.append(
             DisciplineWords(
                 code=code,
-                words=_checked(spot, "words", _texts, entry.get("words", [])),
-                prefixes=_checked(spot, "prefixes", _texts, entry.get("prefixes", [])),
-                rgba=_checked(spot, "rgba", _rgba, entry["rgba"]) if "rgba" in entry else None,
+                words=_checked(spot, "words", values.texts, entry.get("words", [])),
+                prefixes=_checked(spot, "prefixes", values.texts, entry.get("prefixes", [])),
+                rgba=_checked(spot, "rgba", values.rgba, entry["rgba"]) if "rgba" in entry else None,
             )
         )
     return tuple(found)
