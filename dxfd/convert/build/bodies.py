@@ -6,6 +6,7 @@ convex are triangulated one by one (earcut).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import mapbox_earcut
@@ -31,6 +32,9 @@ BOX_FACES: Final = np.array(
 """Twelve triangles over eight corners: bottom counter-clockwise from above (0-3), then top (4-7). Outward."""
 
 _SIDES: Final = 8
+_SHARPEST: Final = -0.5
+"""Cosine of the sharpest bend that is mitred: at 120° the mitre is as long as the profile is wide; beyond, two ends meet."""
+_MOST_TWIST: Final = 0.5
 _SHORTEST_M: Final = 1e-4
 """Segments and edges below a tenth of a millimetre make no body: their triangles would be degenerate."""
 
@@ -56,76 +60,132 @@ def _frames(direction: Floats) -> tuple[Floats, Floats]:
     return side, np.cross(direction, side)
 
 
-def _assemble(paths: Paths, row: Ints, vertices: Floats, faces: npt.NDArray[np.int64]) -> Meshes:
-    """Return meshes of equal parts, one a segment: vertices (s, v, 3), faces (f, 3) of one part."""
-    per_v, per_f = vertices.shape[1], len(faces)
-    parts = np.bincount(row, minlength=len(paths.entity))
-    local = within(parts)
-    shifted = faces[None, :, :] + (local * per_v)[:, None, None]
-    return Meshes(
-        paths.entity, offsets(parts * per_v), vertices.reshape(-1, 3), offsets(parts * per_f), shifted.reshape(-1, 3)
-    )
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Segments of paths, long enough to have a direction, and where each continues the one before.
+
+    Attributes:
+        first, second: (s, 3) ends.
+        row: (s,) path of each.
+        direction, side, up: (s, 3) unit vectors.
+        joined: (s,) the segment begins where the one before ends, at a bend that a mitre can close.
+    """
+
+    first: Floats
+    second: Floats
+    row: Ints
+    direction: Floats
+    side: Floats
+    up: Floats
+    joined: Bools
 
 
-def _long_segments(paths: Paths) -> tuple[Floats, Floats, Ints, Floats]:
+def _run(paths: Paths, reach: Floats) -> _Run:
+    """Return the segments of paths; `reach` (n,) is how far a profile stands off its path, metres."""
     first, second, row = paths.segments()
     delta = second - first
-    length = np.linalg.norm(delta, axis=1)
-    keep = length > _SHORTEST_M
-    return first[keep], second[keep], row[keep], delta[keep] / length[keep][:, None]
+    length = np.sqrt((delta * delta).sum(axis=1))
+    keep = np.flatnonzero(length > _SHORTEST_M)
+    first, second, row, length = first[keep], second[keep], row[keep], length[keep]
+    direction = delta[keep] / length[:, None]
+    side, up = _frames(direction)
+    joined = np.zeros(len(row), dtype=np.bool_)
+    if len(row) > 1:
+        bend = (direction[1:] * direction[:-1]).sum(axis=1)
+        # tan of half the bend: how far a mitre runs along a segment, per metre of reach
+        slope = np.sqrt(np.maximum(1 - bend, 0) / np.maximum(1 + bend, 1e-9))
+        joined[1:] = (
+            (row[1:] == row[:-1])
+            & (np.abs(first[1:] - second[:-1]).max(axis=1) < _SHORTEST_M)
+            & (bend > _SHARPEST)
+            & ((up[1:] * up[:-1]).sum(axis=1) > _MOST_TWIST)
+            & (slope * reach[row[1:]] < np.minimum(length[1:], length[:-1]))
+        )
+    return _Run(first, second, row, direction, side, up, joined)
+
+
+def _sweep(paths: Paths, run: _Run, profile: Floats, around: Floats, along: Floats) -> Meshes:
+    """Return profiles swept along segments; bends are mitred, breaks are capped.
+
+    Args:
+        paths: what the segments belong to.
+        run: its segments.
+        profile: (k, 2) corners as factors of the two vectors, counter-clockwise seen against the direction.
+        around, along: (s, 3) the vectors per segment, metres.
+    """
+    corners, n = len(profile), len(paths.entity)
+    segments = len(run.row)
+    piece = np.cumsum(~run.joined) - 1
+    pieces = int(piece[-1]) + 1 if segments else 0
+    ring = np.arange(segments) + piece  # ring at each segment's first end; the next one is at its second
+    offset = around[:, None] * profile[None, :, :1] + along[:, None] * profile[None, :, 1:]
+    rings = np.empty((segments + pieces, corners, 3))
+    rings[ring + 1] = run.second[:, None] + offset
+    begins = ~run.joined
+    rings[ring[begins]] = run.first[begins][:, None] + offset[begins]
+    bends = np.flatnonzero(run.joined)
+    if len(bends):
+        before = bends - 1
+        plane = run.direction[before] + run.direction[bends]
+        base = offset[before]
+        shift = -np.einsum("sck,sk->sc", base, plane) / (run.direction[before] * plane).sum(axis=1)[:, None]
+        rings[ring[bends]] = run.first[bends][:, None] + base + shift[:, :, None] * run.direction[before][:, None]
+    of_segment = np.bincount(run.row, minlength=n)
+    row_of_piece = run.row[begins]
+    of_piece = np.bincount(row_of_piece, minlength=n)
+    vertex_counts = (of_segment + of_piece) * corners
+    vertex_offset = offsets(vertex_counts)
+    k = np.arange(corners)
+    following = (k + 1) % corners
+    walls = np.concatenate(
+        [np.stack([k, following, following + corners], axis=1), np.stack([k, following + corners, k + corners], axis=1)]
+    )
+    fan = np.arange(1, corners - 1)
+    front = np.stack([np.zeros_like(fan), fan + 1, fan], axis=1)
+    per_wall, per_cap = 2 * corners, 2 * (corners - 2)
+    face_offset = offsets(of_segment * per_wall + of_piece * per_cap)
+    faces = np.empty((int(face_offset[-1]), 3), dtype=np.int64)
+    first_ring = vertex_offset[:-1] // corners
+    local = (ring - first_ring[run.row]) * corners
+    at = face_offset[:-1][run.row] + within(of_segment) * per_wall
+    faces[(at[:, None] + np.arange(per_wall)).ravel()] = (walls[None] + local[:, None, None]).reshape(-1, 3)
+    begin = local[begins]
+    last = np.append(np.flatnonzero(begins)[1:] - 1, segments - 1) if segments else np.empty(0, dtype=np.int64)
+    end = local[last] + corners
+    caps = np.concatenate([front[None] + begin[:, None, None], front[None, :, ::-1] + end[:, None, None]], axis=1)
+    at = face_offset[:-1][row_of_piece] + of_segment[row_of_piece] * per_wall + within(of_piece) * per_cap
+    faces[(at[:, None] + np.arange(per_cap)).ravel()] = caps.reshape(-1, 3)
+    return Meshes(paths.entity, vertex_offset, rings.reshape(-1, 3), face_offset, faces)
+
+
+_SQUARE: Final = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+_STANDING: Final = np.array([[-1.0, 0.0], [1.0, 0.0], [1.0, 1.0], [-1.0, 1.0]])
+_ANGLES: Final = np.arange(_SIDES) * (2 * np.pi / _SIDES)
+_CIRCLE: Final = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
 
 
 def boxes_along(paths: Paths, width: Floats, height: Floats, *, standing: bool) -> Meshes:
-    """Return a box per segment: walls stand on their line (`standing`), ducts and beams have it as their axis.
+    """Return rectangular profiles along paths: walls stand on their line (`standing`), ducts and beams have it as axis.
 
     Args:
         paths: centre lines.
         width, height: (n,) metres.
-        standing: the box reaches from the line upwards along Z instead of half a height to both sides.
+        standing: the profile reaches from the line upwards along Z instead of half a height to both sides.
     """
-    first, second, row, direction = _long_segments(paths)
-    side, up = _frames(direction)
-    half = side * (width[row] / 2)[:, None]
+    run = _run(paths, width / 2)
+    half = run.side * (width[run.row] / 2)[:, None]
     if standing:
-        steep = np.abs(direction[:, 2]) > 0.999
-        up = np.where(steep[:, None], up, (0.0, 0.0, 1.0))
-        low, high = np.zeros_like(up), up * height[row][:, None]
-        low = np.where(steep[:, None], -high / 2, low)
-        high = np.where(steep[:, None], high / 2, high)
-    else:
-        high = up * (height[row] / 2)[:, None]
-        low = -high
-    # seen along up: first - half, second - half, second + half, first + half runs counter-clockwise
-    ring = np.stack([first - half, second - half, second + half, first + half], axis=1)
-    vertices = np.concatenate([ring + low[:, None], ring + high[:, None]], axis=1)
-    return _assemble(paths, row, vertices, BOX_FACES)
-
-
-def _tube_faces() -> npt.NDArray[np.int64]:
-    k = np.arange(_SIDES)
-    following = (k + 1) % _SIDES
-    walls = np.concatenate(
-        [np.stack([k, following, following + _SIDES], axis=1), np.stack([k, following + _SIDES, k + _SIDES], axis=1)]
-    )
-    fan = np.arange(1, _SIDES - 1)
-    zero = np.zeros_like(fan)
-    front = np.stack([zero, fan + 1, fan], axis=1)
-    back = np.stack([zero + _SIDES, fan + _SIDES, fan + 1 + _SIDES], axis=1)
-    return np.concatenate([walls, front, back])
-
-
-_TUBE_FACES: Final = _tube_faces()
+        steep = np.abs(run.direction[:, 2]) > 0.999
+        rise = np.where(steep[:, None], run.up, (0.0, 0.0, 1.0)) * height[run.row][:, None]
+        return _sweep(paths, run, _STANDING, half, rise)
+    return _sweep(paths, run, _SQUARE, half, run.up * (height[run.row] / 2)[:, None])
 
 
 def tubes_along(paths: Paths, diameter: Floats) -> Meshes:
-    """Return an eight-sided cylinder per segment: pipes. Ends are flat; elbows are not made."""
-    first, second, row, direction = _long_segments(paths)
-    side, up = _frames(direction)
-    angle = np.arange(_SIDES) * (2 * np.pi / _SIDES)
-    ring = np.cos(angle)[None, :, None] * side[:, None] + np.sin(angle)[None, :, None] * up[:, None]
-    ring *= (diameter[row] / 2)[:, None, None]
-    vertices = np.concatenate([first[:, None] + ring, second[:, None] + ring], axis=1)
-    return _assemble(paths, row, vertices, _TUBE_FACES)
+    """Return eight-sided cylinders along paths: pipes; bends are mitred."""
+    run = _run(paths, diameter / 2)
+    radius = (diameter[run.row] / 2)[:, None]
+    return _sweep(paths, run, _CIRCLE, run.side * radius, run.up * radius)
 
 
 def can_stand(paths: Paths) -> Bools:
@@ -145,10 +205,8 @@ def can_stand(paths: Paths) -> Bools:
 def _areas(paths: Paths) -> Floats:
     counts = paths.counts
     row = np.repeat(np.arange(len(counts)), counts)
-    origin = np.zeros((len(counts), 3))
     filled = counts > 0
-    origin[filled] = paths.points[paths.offset[:-1][filled]]
-    at = paths.points - origin[row]  # large coordinates would drown the area in rounding
+    at = paths.points - _origins(paths)[row]  # large coordinates would drown the area in rounding
     follower = np.arange(len(at)) + 1
     follower[paths.offset[1:][filled] - 1] = paths.offset[:-1][filled]
     cross = at[:, 0] * at[follower, 1] - at[follower, 0] * at[:, 1]
@@ -204,20 +262,17 @@ def prisms(paths: Paths, height: Floats) -> Meshes:
     rings = _clean_rings(paths)
     counts = rings.counts
     convex = _is_convex(rings)
-    caps: list[npt.NDArray[np.int64]] = []
-    for at in np.flatnonzero(~convex).tolist():
-        ring = rings.points[rings.offset[at] : rings.offset[at + 1], :2]
-        caps.append(_earcut(ring))
+    concave = np.flatnonzero(~convex)
+    cut_counts, cut = _earcuts(rings, concave)
     fan_counts = np.where(convex, np.maximum(counts - 2, 0), 0)
     cap_counts = fan_counts.copy()
-    cap_counts[~convex] = [len(c) for c in caps]
+    cap_counts[concave] = cut_counts
     cap_offset = offsets(cap_counts)
     cap = np.empty((int(cap_offset[-1]), 3), dtype=np.int64)
     fan_at = picked(cap_offset, np.flatnonzero(convex))
     fan = within(fan_counts[convex])
     cap[fan_at] = np.stack([np.zeros_like(fan), fan + 1, fan + 2], axis=1)
-    if caps:
-        cap[picked(cap_offset, np.flatnonzero(~convex))] = np.concatenate(caps)
+    cap[picked(cap_offset, concave)] = cut
 
     low, high = np.minimum(height, 0.0), np.maximum(height, 0.0)
     row = np.repeat(np.arange(len(counts)), counts)
@@ -246,16 +301,37 @@ def prisms(paths: Paths, height: Floats) -> Meshes:
     return Meshes(rings.entity, vertex_offset, vertices, face_offset, faces)
 
 
-def _earcut(ring: Floats) -> npt.NDArray[np.int64]:
-    """Return triangles (t, 3), counter-clockwise, of a ring that may be concave; shifted, since earcut works near 0."""
-    if len(ring) < 3:
-        return NO_FACES
-    near = np.ascontiguousarray(ring - ring.mean(axis=0))
-    flat = mapbox_earcut.triangulate_float64(near, np.array([len(near)], dtype=np.uint32))
-    triangles = np.asarray(flat, dtype=np.int64).reshape(-1, 3)
-    a, b, c = (near[triangles[:, k]] for k in range(3))
+def _earcuts(rings: Paths, rows: Ints) -> tuple[Ints, npt.NDArray[np.int64]]:
+    """Return triangle counts (m,) and triangles (t, 3), counter-clockwise, of rings that may be concave.
+
+    One call an outline, 7 µs; all else is done for all at once. Rings are shifted: earcut works near 0.
+    """
+    parts = []
+    counts = np.zeros(len(rows), dtype=np.int64)
+    end = np.zeros(1, dtype=np.uint32)
+    starts = rings.offset[rows]
+    near = rings.points[:, :2] - np.repeat(_origins(rings)[:, :2], rings.counts, axis=0)
+    for k, (first, last) in enumerate(zip(starts.tolist(), rings.offset[rows + 1].tolist(), strict=True)):
+        if last - first >= 3:
+            end[0] = last - first
+            cut = mapbox_earcut.triangulate_float64(near[first:last], end)
+            counts[k] = len(cut) // 3
+            parts.append(cut)
+    if not parts:
+        return counts, NO_FACES
+    triangles = np.concatenate(parts).astype(np.int64).reshape(-1, 3)
+    base = np.repeat(starts, counts)
+    a, b, c = (near[base + triangles[:, k]] for k in range(3))
     area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])
-    return np.where((area < 0)[:, None], triangles[:, ::-1], triangles)
+    return counts, np.where((area < 0)[:, None], triangles[:, ::-1], triangles)
+
+
+def _origins(paths: Paths) -> Floats:
+    """Return (n, 3) each path's first point; 0 where it has none."""
+    origin = np.zeros((len(paths.entity), 3))
+    filled = paths.counts > 0
+    origin[filled] = paths.points[paths.offset[:-1][filled]]
+    return origin
 
 
 def box_vertices(size: Floats) -> Floats:

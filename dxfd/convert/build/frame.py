@@ -50,7 +50,5 @@ def euler_xyz(matrix: Floats) -> Floats:
     y = np.arcsin(sin_y)
     locked = np.abs(sin_y) > 1 - 1e-12
     x = np.where(locked, 0.0, np.arctan2(matrix[:, 2, 1], matrix[:, 2, 2]))
-    z = np.where(
-        locked, np.arctan2(-matrix[:, 0, 1], matrix[:, 1, 1]), np.arctan2(matrix[:, 1, 0], matrix[:, 0, 0])
-    )
+    z = np.where(locked, np.arctan2(-matrix[:, 0, 1], matrix[:, 1, 1]), np.arctan2(matrix[:, 1, 0], matrix[:, 0, 0]))
     return np.stack([x, y, z], axis=1) + 0.0

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 
 from dxfd.convert.build import bodies
 from dxfd.convert.build.blocks import Blocks
@@ -58,8 +59,8 @@ class Built:
         center, size: (n, 3) of the axis-aligned box in WCS, metres.
         rotation: (n, 3) Euler XYZ of the body, radians; 0 where it is baked into the vertices.
         length: (n,) metres, NaN where the element has none.
-        vertex_offset, vertices: own bodies about `center`, float32; none for shared ones.
-        face_offset, faces: uint32.
+        own: (m,) which of the n have a body of their own, growing.
+        vertices, faces: Arrow binary arrays (m,): `<f4` about `center`, `<u4`.
         shared: (n,) key of the shared body, "" for own ones.
         bodies: the shared bodies first used in this chunk, by key.
         failed: entity to (reason, message) of entities that gave no element.
@@ -70,10 +71,9 @@ class Built:
     size: Floats
     rotation: Floats
     length: Floats
-    vertex_offset: Ints
-    vertices: np.ndarray
-    face_offset: Ints
-    faces: np.ndarray
+    own: Ints
+    vertices: Any
+    faces: Any
     shared: list[str]
     bodies: dict[str, Shared] = field(default_factory=dict)
     failed: dict[int, tuple[str, str]] = field(default_factory=dict)
@@ -134,10 +134,10 @@ class Builder:
         measures = _Measures(rule, rules)
         circles = np.zeros(chunk.count, dtype=np.bool_)
         circles[of_kind(chunk, "CIRCLE")] = True
-        whole = join_meshes([*_solids(paths, measures, circles), *meshes, *(bodies.curves(d) for d in dots)])
+        parts = [*_solids(paths, measures, circles), *meshes, *(bodies.curves(d) for d in dots)]
         length = np.full(chunk.count, np.nan)
         length[paths.entity] = paths.lengths()
-        return self._finish(chunk, whole, measures, length, of("INSERT"), failed)
+        return self._finish(chunk, parts, measures, length, of("INSERT"), failed)
 
     def _others(
         self, chunk: Chunk, kinds: list[str], of: object, curves: list[Paths], meshes: list[Meshes],
@@ -168,10 +168,10 @@ class Builder:
                     )  # fmt: skip
 
     def _finish(
-        self, chunk: Chunk, whole: Meshes, measures: _Measures, length: Floats, inserts: Ints,
+        self, chunk: Chunk, parts: list[Meshes], measures: _Measures, length: Floats, inserts: Ints,
         failed: dict[int, tuple[str, str]],
     ) -> Built:  # fmt: skip
-        own = _localized(whole, failed)
+        own = _together([_localized(mesh, failed) for mesh in parts if len(mesh.entity)])
         raise_m = measures.elevation(own.entity)
         grounded = np.abs(own.center[:, 2] - own.size[:, 2] / 2) < 1e-9
         own.center[:, 2] += np.where(grounded, raise_m, 0.0)
@@ -214,11 +214,10 @@ class Builder:
         keep &= np.array([int(e) not in failed for e in members], dtype=np.bool_)
         rows = np.flatnonzero(keep)
         shared, made = _shared_boxes(size[rows])
-        none = np.zeros(len(rows) + 1, dtype=np.int64)
+        none = pa.array([], type=pa.binary())
         return Built(
             members[rows], middle[rows], (world_high - world_low)[rows], euler_xyz(where.turn[rows]),
-            np.full(len(rows), np.nan), none, np.empty((0, 3), dtype="<f4"), none, np.empty((0, 3), dtype="<u4"),
-            shared, made,
+            np.full(len(rows), np.nan), np.empty(0, dtype=np.int64), none, none, shared, made,
         )  # fmt: skip
 
 
@@ -372,9 +371,15 @@ def _localized(mesh: Meshes, failed: dict[int, tuple[str, str]]) -> Built:
     local = (mesh.vertices - np.repeat(center, counts, axis=0)).astype("<f4")
     n = len(counts)
     return Built(
-        mesh.entity, center, size, np.zeros((n, 3)), np.full(n, np.nan), mesh.vertex_offset, local,
-        mesh.face_offset, mesh.faces.astype("<u4"), [""] * n,
+        mesh.entity, center, size, np.zeros((n, 3)), np.full(n, np.nan), np.arange(n),
+        _blobs(local, mesh.vertex_offset), _blobs(mesh.faces.astype("<u4"), mesh.face_offset), [""] * n,
     )  # fmt: skip
+
+
+def _blobs(values: np.ndarray, offset: Ints) -> Any:
+    """Return an Arrow binary array (n,) over (N, 3) values of four bytes each, without copying them."""
+    place = pa.py_buffer((offset * 12).astype(np.int32))
+    return pa.Array.from_buffers(pa.binary(), len(offset) - 1, [None, place, pa.py_buffer(values)])
 
 
 def _shared_boxes(size: Floats) -> tuple[list[str], dict[str, Shared]]:
@@ -393,19 +398,32 @@ def _shared_boxes(size: Floats) -> tuple[list[str], dict[str, Shared]]:
     return [keys[k] for k in inverse.ravel().tolist()], made
 
 
-def _merged(first: Built, second: Built) -> Built:
-    """Return both, ordered by entity."""
-    entity = np.concatenate([first.entity, second.entity])
+def _together(parts: list[Built]) -> Built:
+    """Return parts that have bodies of their own in one, ordered by entity."""
+    if not parts:
+        none = pa.array([], type=pa.binary())
+        empty = np.empty((0, 3))
+        whole = np.empty(0, dtype=np.int64)
+        return Built(whole, empty, empty, empty, np.empty(0), whole, none, none, [])
+    entity = np.concatenate([p.entity for p in parts])
     order = np.argsort(entity, kind="stable")
-    vertex_counts = np.concatenate([np.diff(first.vertex_offset), np.diff(second.vertex_offset)])
-    face_counts = np.concatenate([np.diff(first.face_offset), np.diff(second.face_offset)])
-    shared = [*first.shared, *second.shared]
-    # own vertices all come from `first`, whose order is kept: only the offsets change
-    both = {k: np.concatenate([getattr(first, k), getattr(second, k)])[order] for k in _PER_ELEMENT}
+    place = pa.array(order)
+    both = {k: np.concatenate([getattr(p, k) for p in parts])[order] for k in _PER_ELEMENT}
     return Built(
-        entity[order], both["center"], both["size"], both["rotation"], both["length"],
-        offsets(vertex_counts[order]), first.vertices, offsets(face_counts[order]), first.faces,
-        [shared[k] for k in order.tolist()], {**first.bodies, **second.bodies},
+        entity[order], both["center"], both["size"], both["rotation"], both["length"], np.arange(len(order)),
+        pa.concat_arrays([p.vertices for p in parts]).take(place), pa.concat_arrays([p.faces for p in parts]).take(place),
+        [""] * len(order),
     )  # fmt: skip
 
 
+def _merged(first: Built, second: Built) -> Built:
+    """Return elements with own bodies and elements with shared ones, ordered by entity."""
+    entity = np.concatenate([first.entity, second.entity])
+    order = np.argsort(entity, kind="stable")
+    shared = [*first.shared, *second.shared]
+    both = {k: np.concatenate([getattr(first, k), getattr(second, k)])[order] for k in _PER_ELEMENT}
+    return Built(
+        entity[order], both["center"], both["size"], both["rotation"], both["length"],
+        np.flatnonzero(order < len(first.entity)), first.vertices, first.faces,
+        [shared[k] for k in order.tolist()], second.bodies,
+    )  # fmt: skip

@@ -94,16 +94,14 @@ def transforms(built: Built, texts: Texts, first_id: int, origin: Floats) -> pa.
 
 def own_bodies(built: Built, texts: Texts, first_id: int) -> pa.Table:
     """Return rows of base_geometries for bodies that one element alone uses."""
-    own = np.array([not key for key in built.shared], dtype=np.bool_)
-    at = np.flatnonzero(own)
     return pa.table(
         {
-            "id": pa.array(at + first_id),
-            "geometry_hash": texts.guid.take(pa.array(at)),
-            "vertices": _blobs(built.vertices, built.vertex_offset, at),
-            "faces": _blobs(built.faces, built.face_offset, at),
-            "vertex_count": pa.array(np.diff(built.vertex_offset)[at]),
-            "face_count": pa.array(np.diff(built.face_offset)[at]),
+            "id": pa.array(built.own + first_id),
+            "geometry_hash": texts.guid.take(pa.array(built.own)),
+            "vertices": built.vertices,
+            "faces": built.faces,
+            "vertex_count": pc.divide(pc.binary_length(built.vertices), 12),
+            "face_count": pc.divide(pc.binary_length(built.faces), 12),
         }
     )
 
@@ -120,13 +118,6 @@ def shared_bodies(bodies: list[Shared], first_number: int) -> pa.Table:
             "face_count": pa.array([len(b.faces) // 12 for b in bodies], type=pa.int64()),
         }
     )
-
-
-def _blobs(values: np.ndarray, offset: Ints, rows: Ints) -> Any:
-    """Return a binary array (n,): 12 bytes a vertex or face, without copying them. Rows not asked for are empty."""
-    place = (np.concatenate([offset[rows], offset[-1:]]) * 12).astype(np.int32)
-    data = np.ascontiguousarray(values)
-    return pa.Array.from_buffers(pa.binary(), len(rows), [None, pa.py_buffer(place), pa.py_buffer(data)])
 
 
 def _constant(value: str, count: int) -> Any:
