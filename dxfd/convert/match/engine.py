@@ -8,103 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from fnmatch import translate
-from functools import lru_cache
 from typing import Any, Final
 
 from dxfd.convert.match import tokens
-from dxfd.convert.match.rules import DisciplineWords, Element, NameTest, Recipe, Rule, SkipReason, Verdict
-from dxfd.convert.match.words import Hit, WordIndex
+from dxfd.convert.match.kinds import ANNOTATION_TYPES, FACE_TYPES
+from dxfd.convert.match.names import Name, NameBook, Test, holds
+from dxfd.convert.match.rules import DisciplineWords, Element, Recipe, Rule, SkipReason, Verdict
 
 ENGINE_VERSION: Final = 1
 """Part of the fingerprint: raised when the same rules would decide otherwise."""
 
-ANNOTATION_TYPES: Final = frozenset(
-    {
-        "DIMENSION",
-        "ARC_DIMENSION",
-        "LARGE_RADIAL_DIMENSION",
-        "LEADER",
-        "MULTILEADER",
-        "MLEADER",
-        "TOLERANCE",
-        "HATCH",
-        "MPOLYGON",
-        "TEXT",
-        "MTEXT",
-        "RTEXT",
-        "ARCALIGNEDTEXT",
-        "ATTDEF",
-        "ATTRIB",
-        "VIEWPORT",
-        "ACAD_TABLE",
-        "WIPEOUT",
-        "IMAGE",
-        "PDFUNDERLAY",
-        "DWFUNDERLAY",
-        "DGNUNDERLAY",
-        "OLEFRAME",
-        "OLE2FRAME",
-        "XLINE",
-        "RAY",
-        "LIGHT",
-        "SUN",
-        "CAMERA",
-        "SECTION",
-        "GEOPOSITIONMARKER",
-    }
-)
-"""What tells about the drawing instead of the building: no element, unless a rule names the type."""
-
-FACE_TYPES: Final = frozenset(
-    {
-        "3DFACE",
-        "MESH",
-        "3DSOLID",
-        "BODY",
-        "REGION",
-        "SURFACE",
-        "EXTRUDEDSURFACE",
-        "LOFTEDSURFACE",
-        "REVOLVEDSURFACE",
-        "SWEPTSURFACE",
-        "PLANESURFACE",
-    }
-)
-"""Entities with faces of their own: recipe MESH whatever the rule says."""
-
 _BLOCK_BONUS: Final = 50
-_PATTERN: Final = 15
 _TYPES_BONUS: Final = 5
 _SPOKEN_FIRST: Final = 3
 _SPOKEN_BONUS: Final = 4
 """For a rule whose discipline the layer speaks of: S-STEM-WALL is a wall, M-STEM-PIPE steam."""
-_LETTER_PREFIX = re.compile(r"[\W\d]*[A-Za-z]{1,2}[-_]")
-
-
-@dataclass(frozen=True, slots=True)
-class _Name:
-    """What is known of one name, found once."""
-
-    text: str
-    folded: str
-    hits: dict[int, Hit]
-    tokens: tuple[str, ...]
-    disciplines: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Test:
-    """A compiled NameTest; `words` and `no` are owners in the index."""
-
-    words: int
-    no: int
-    patterns: tuple[tuple[str, re.Pattern[str], bool], ...]
-    """(as written, compiled, on the folded name)."""
-    asks: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,19 +54,13 @@ class RuleSet:
         self.source = source
         self.notes = tuple(notes)
         self.fingerprint = _fingerprint(self.rules, self.disciplines)
-        self._index = WordIndex()
-        self._owners = 0
-        self._spoken = [(words.code, self._owner(words.words)) for words in self.disciplines]
-        self._prefixes = {
-            prefix: words.code
-            for words in self.disciplines
-            for raw in words.prefixes
-            for prefix in tokens.spellings(raw)
-        }
+        self._names = NameBook(self.disciplines)
         self._rgba = {words.code: words.rgba for words in self.disciplines}
-        self._tests = [(self._test(rule.layer), self._test(rule.block), self._test(rule.either)) for rule in self.rules]
+        self._tests = [
+            (self._names.test(rule.layer), self._names.test(rule.block), self._names.test(rule.either))
+            for rule in self.rules
+        ]
         self._always, self._by_owner = self._candidates()
-        self._name = lru_cache(maxsize=16384)(self._look)
 
     # --- asked by the pipeline ------------------------------------------------------------------------------------
 
@@ -171,7 +85,7 @@ class RuleSet:
         best = self._best(entity_type, layer, block)
         verdicts = []
         for order, rule in enumerate(self.rules):
-            outcome = self._judge(order, entity_type, self._name(layer), self._block_name(entity_type, block))
+            outcome = self._judge(order, entity_type, self._names.look(layer), self._block_name(entity_type, block))
             matched = isinstance(outcome, _Match)
             verdicts.append(
                 Verdict(
@@ -188,7 +102,7 @@ class RuleSet:
     # --- the decision ---------------------------------------------------------------------------------------------
 
     def _best(self, entity_type: str, layer: str, block: str) -> _Match | None:
-        on, named = self._name(layer), self._block_name(entity_type, block)
+        on, named = self._names.look(layer), self._block_name(entity_type, block)
         orders = set(self._always)
         for name in (on, named):
             if name is not None:
@@ -203,7 +117,7 @@ class RuleSet:
                 best = outcome
         return best
 
-    def _judge(self, order: int, entity_type: str, layer: _Name, block: _Name | None) -> _Match | str:
+    def _judge(self, order: int, entity_type: str, layer: Name, block: Name | None) -> _Match | str:
         """Return the match, or the first condition that failed in words."""
         rule = self.rules[order]
         on, inside, either = self._tests[order]
@@ -221,7 +135,7 @@ class RuleSet:
                 return f"the layer does not speak of {', '.join(rule.layer_discipline)}"
             weight += _SPOKEN_FIRST if spoken[0] == layer.disciplines[0] else 1
             why.append(f"layer of {spoken[0]}")
-        found = _holds(on, layer, "layer")
+        found = holds(on, layer, "layer")
         if isinstance(found, str):
             return found
         by_block = False
@@ -231,7 +145,7 @@ class RuleSet:
                 if inside.asks:
                     return "the entity is no block"
             else:
-                found = _holds(inside, block, "block")
+                found = holds(inside, block, "block")
                 if isinstance(found, str):
                     return found
                 parts.append((found[0] + _BLOCK_BONUS if found[0] else 0, found[1]))
@@ -249,9 +163,9 @@ class RuleSet:
         return _Match(rule, order, weight, "; ".join(why) or "no condition", by_block)
 
     @staticmethod
-    def _either(test: _Test, layer: _Name, block: _Name | None) -> tuple[int, str] | str:
-        on = _holds(test, layer, "layer")
-        found = _holds(test, block, "block") if block is not None else "no block"
+    def _either(test: Test, layer: Name, block: Name | None) -> tuple[int, str] | str:
+        on = holds(test, layer, "layer")
+        found = holds(test, block, "block") if block is not None else "no block"
         if isinstance(found, str):
             return on
         # A layer that says the same outweighs another word in the block's name: "Door - Standard Lift" on A-DOOR.
@@ -270,50 +184,12 @@ class RuleSet:
             changes["material_rgba"] = self._rgba[code]
         return replace(element, **changes) if changes else element
 
-    def _discipline(self, rule: Rule, layer: str, block: _Name | None) -> str:
-        spoken = self._name(layer).disciplines + (block.disciplines if block else ())
+    def _discipline(self, rule: Rule, layer: str, block: Name | None) -> str:
+        spoken = self._names.look(layer).disciplines + (block.disciplines if block else ())
         return next((code for code in spoken if code in rule.disciplines), rule.disciplines[0])
 
-    # --- names ----------------------------------------------------------------------------------------------------
-
-    def _block_name(self, entity_type: str, block: str) -> _Name | None:
-        return self._name(tokens.strip_view(block)) if block and entity_type == "INSERT" else None
-
-    def _look(self, name: str) -> _Name:
-        bare = tokens.strip_xref(name)
-        words = tokens.split(name)
-        hits = self._index.find(words)
-        return _Name(bare, tokens.fold(bare), hits, words, tuple(dict.fromkeys(self._speaks(bare, words, hits))))
-
-    def _speaks(self, bare: str, words: tuple[str, ...], hits: dict[int, Hit]) -> Iterator[str]:
-        """Yield the disciplines a name speaks of: words anywhere (the heavier first), then its prefix."""
-        found = [
-            (-hits[owner].weight, order, code) for order, (code, owner) in enumerate(self._spoken) if owner in hits
-        ]
-        for _, _, code in sorted(found):
-            yield code
-        first = next((word for word in words if not word.isdigit()), "")
-        code = self._prefixes.get(first, "")
-        # One or two letters are a discipline only as a field of their own: E-LITE, MH-DUCT, but not `E 12`.
-        if code and (len(first) > 2 or _LETTER_PREFIX.match(bare) or bare.casefold() == first):
-            yield code
-
-    # --- compiling ------------------------------------------------------------------------------------------------
-
-    def _owner(self, words: Iterable[str]) -> int:
-        """Return the index's number for these words, -1 for none."""
-        listed = tuple(words)
-        if not listed:
-            return -1
-        self._owners += 1
-        for word in listed:
-            self._index.add(word, self._owners)
-        return self._owners
-
-    def _test(self, test: NameTest) -> _Test:
-        globs = [(glob, re.compile(translate(tokens.fold(glob))), True) for glob in test.globs]
-        regex = [(text, re.compile(text, re.IGNORECASE), False) for text in test.regex]
-        return _Test(self._owner(test.words), self._owner(test.no), (*globs, *regex), test.asks)
+    def _block_name(self, entity_type: str, block: str) -> Name | None:
+        return self._names.look(tokens.strip_view(block)) if block and entity_type == "INSERT" else None
 
     def _candidates(self) -> tuple[tuple[int, ...], dict[int, list[int]]]:
         """Return the rules to be asked always, and those to be asked only when an owner has a hit."""
@@ -327,22 +203,6 @@ class RuleSet:
             for owner in owners[:1]:  # every asking test must hold, so one of them is enough to find the rule by
                 by_owner.setdefault(owner, []).append(order)
         return tuple(always), by_owner
-
-
-def _holds(test: _Test, name: _Name, what: str) -> tuple[int, str] | str:
-    """Return the weight and what was found, or in words what failed."""
-    if test.no in name.hits:
-        return f"the {what} has “{name.hits[test.no].word}”, which rules it out"
-    if not test.asks:
-        return 0, ""
-    best: tuple[int, str] | None = None
-    if test.words in name.hits:
-        hit = name.hits[test.words]
-        best = (hit.weight, f"{what} has “{hit.word}”")
-    for written, pattern, folded in test.patterns:
-        if (best is None or best[0] < _PATTERN) and pattern.search(name.folded if folded else name.text):
-            best = (_PATTERN, f"{what} is like {written}")
-    return best or f"the {what} has none of its words or patterns"
 
 
 def _codes(rule: Rule, element: Element) -> tuple[str, ...]:
