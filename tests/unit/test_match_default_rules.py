@@ -10,9 +10,9 @@ import pytest
 from dxfd.convert.match.engine import RuleSet
 from dxfd.convert.match.load import load_rules
 from dxfd.convert.match.rules import DISCIPLINES, Recipe, SkipReason
+from tests.support.corpus import real_drawing
 
 ROOT = Path(__file__).parents[2]
-CORPUS = ROOT.parent / "shared" / "corpus"
 
 
 @pytest.fixture(scope="module")
@@ -209,9 +209,7 @@ MIN_RATES = {
 
 @pytest.mark.parametrize("name", MIN_RATES)
 def test_real_drawings_match_what_is_building_and_no_annotation(rules: RuleSet, name: str) -> None:
-    path = CORPUS / name
-    if not path.exists():
-        pytest.skip(f"the corpus of real drawings is not here ({name})")
+    path = real_drawing(name)
     import ezdxf
 
     found: Counter[str | None] = Counter()
