@@ -44,6 +44,8 @@ class Client:
         self._socket: zmq.Socket[bytes] | None = None
         self._sent: dict[str, str] = {}
         self._identity: tuple[int, int] | None = None
+        self.answered = False
+        """Whether the daemon has answered anything yet: whether its absence is news."""
 
     def __enter__(self) -> Self:
         return self
@@ -207,6 +209,7 @@ class Client:
 
     def _decode(self, frames: list[bytes]) -> tuple[str, msgspec.Struct | DxfdError] | None:
         """Return (request id, body or error); None for a reply to nothing we asked."""
+        self.answered = True
         request_id = _reply_id(frames)
         verb = self._sent.pop(request_id, None)
         if verb is None and request_id:

@@ -54,7 +54,7 @@ class Follower:
 
         Raises:
             WaitTimeoutError: timeout_s passed before all were final.
-            UnreachableError: the daemon went away and did not come back within AWAY_S.
+            UnreachableError: no daemon answers, or it went away and did not come back within AWAY_S.
         """
         deadline = time.monotonic() + timeout_s if timeout_s is not None else None
         results: dict[int, Result] = {}
@@ -70,6 +70,8 @@ class Follower:
                 self._heard_at = time.monotonic()
                 self._receive(taken[0], taken[1], results)
             except (UnreachableError, ShuttingDownError) as error:
+                if not self._client.answered:
+                    raise  # there never was a daemon to come back
                 self._await_return(error, deadline)
         return {job_id: results[job_id] for job_id in dict.fromkeys(job_ids)}
 

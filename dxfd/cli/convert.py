@@ -60,7 +60,26 @@ def _bytes(_ctx: click.Context, _param: click.Parameter, value: str | None) -> i
         raise click.BadParameter(f"{error.message}; {error.hint}") from error
 
 
-@click.command("convert", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Command(click.Command):
+    """A command whose usage errors are documents too, when --json is there."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        as_json = "--json" in args
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            if not as_json:
+                raise
+            fields = {"code": UsageError.code, "message": error.format_message(), "hint": "dxfd convert --help"}
+            _write_json({"ok": False, "error": {**fields, "exit_code": UsageError.exit_code}})
+            sys.exit(UsageError.exit_code)
+
+
+@click.command(
+    "convert", cls=_Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.argument("source", metavar="IN.dxf", type=click.Path(path_type=Path))
 @click.argument("output", metavar="[OUT.db]", required=False, type=click.Path(path_type=Path))
 @click.option(
@@ -111,11 +130,10 @@ def _guarded(source: Path, output: Path | None, chosen: _Chosen) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 141
-    except Exception as error:  # the last resort: a fault of ours is told in a line, not in a traceback
-        if sys.flags.dev_mode:
-            raise
-        hint = "this is a fault of dxfd; python -X dev -m dxfd convert ... shows where, please report it"
-        _tell_error(DxfdError(f"{type(error).__name__}: {error}", hint=hint), chosen)
+    except Exception as error:
+        if not chosen.as_json:
+            raise  # the group's last resort tells it in one line
+        _tell_error(DxfdError(f"unexpected {type(error).__name__}: {error}", hint="please report it"), chosen)
         return DxfdError.exit_code
 
 
@@ -253,7 +271,7 @@ def _how_far(found: Interrupted) -> str:
 
 def _left(left: Left, options: ConvertOptions) -> DxfdError:
     """Return the error for a conversion that left at a checkpoint; it says how to go on."""
-    command = shlex.join(["dxfd", "convert", str(options.source), str(options.output), "--resume"])
+    command = shlex.join(["dxfd", "convert", str(options.source), str(options.output), *_again(options), "--resume"])
     where = f"{count(left.entities_read)} entities are done (batch {left.batch})" if left.batch else "nothing was done"
     if left.cause == "memory":
         return MemoryLimitError(
@@ -263,6 +281,20 @@ def _left(left: Left, options: ConvertOptions) -> DxfdError:
         )
     hint = f"go on with:  {command}" if left.batch else ""
     return InterruptedConversionError(f"interrupted; {where}", hint=hint, batch=left.batch)
+
+
+def _again(options: ConvertOptions) -> list[str]:
+    """Return the options that the next run needs to fit to this one."""
+    words: list[str] = []
+    if options.templates is not None:
+        words += ["--templates", str(options.templates)]
+    if options.units is not None:
+        words += ["--units", options.units]
+    if options.batch_size is not None:
+        words += ["--batch-size", str(options.batch_size)]
+    if options.max_errors != type(options)(source=options.source, output=options.output).max_errors:
+        words += ["--max-errors", str(options.max_errors)]
+    return words
 
 
 def _tell_report(report: Report, chosen: _Chosen) -> None:

@@ -36,7 +36,7 @@ Sent = tuple[str, SubmitReply | DxfdError]
 @option("--output", "-O", metavar="PATH", help="The database (one drawing) or the folder for all; default: beside.")
 @option("--templates", type=click.Path(), metavar="FILE", help="Rules (TOML) or template_library.db to match with.")
 @option("--units", type=click.Choice(UNITS), help="Drawing unit, where the drawing itself is wrong.")
-@option("--priority", metavar="N", type=click.IntRange(-1000, 1000), default=0, help="Higher goes first (0).")
+@option("--priority", metavar="N", type=click.IntRange(-1_000_000, 1_000_000), default=0, help="Higher goes first (0).")
 @option("--label", default="", metavar="TEXT", help="A word to find the jobs by.")
 @option("--batch-size", type=click.IntRange(1, 10_000_000), metavar="N", help="Entities per committed batch.")
 @option("--max-memory", type=Size(), metavar="SIZE", help="Memory limit of the conversion, as 512M.")

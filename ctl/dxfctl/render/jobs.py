@@ -149,7 +149,7 @@ def time_left_s(progress: Progress | None) -> float | None:
 
 def job_line(job: JobView, *, color: bool) -> str:
     """Return a job on one line: `job 4 succeeded  hall.dxf → /out/hall.db  (1,234 elements)`."""
-    state = click.style(job.state.value, fg=_COLORS.get(job.state)) if color else job.state.value
+    state = paint_state(job.state.value, job.state.value) if color else job.state.value
     target = f" → {safe(job.output)}" if job.state is JobState.SUCCEEDED else ""
     remark = note_of(job)
     code = f" [{job.error_code}]" if job.error_code and job.state in FINAL else ""
