@@ -42,7 +42,7 @@ class Account:
 
 
 def settle(
-    chunk: Chunk, heads: Heads, handles: list[str], blocks: tuple[list[str], Ints], reasons: tuple[list[str], Ints],
+    chunk: Chunk, heads: Heads, blocks: tuple[list[str], Ints], reasons: tuple[list[str], Ints],
     built: Built, bad: Ints, told: set[str],
 ) -> Account:  # fmt: skip
     """Return what became of the chunk's entities.
@@ -50,7 +50,6 @@ def settle(
     Args:
         chunk: the entities.
         heads: their layers and spaces.
-        handles: text per entity.
         blocks: distinct block names and (E,) index; 0 is "".
         reasons: distinct reasons of skips before building and (E,) index; 0 is "" (was to be built).
         built: elements and failures.
@@ -67,7 +66,7 @@ def settle(
     def fault(entity: int, word: str, message: str, line: int | None = None) -> None:
         reason[entity] = at[word]
         error[entity] = True
-        _issue(account, chunk, heads, handles, entity, word, message, line)
+        _issue(account, chunk, heads, entity, word, message, line)
 
     for entity in bad.tolist():
         fault(entity, "bad_number", f"{chunk.kinds[chunk.kind_of[entity]]}: {_bad_value(chunk, entity)} is no number")
@@ -76,7 +75,7 @@ def settle(
             reason[entity] = at[word]
             if message and message not in told:
                 told.add(message)
-                _notice(account, chunk, heads, handles, entity, word, message)
+                _notice(account, chunk, heads, entity, word, message)
         else:
             fault(entity, word, message)
     if chunk.damage is not None:
@@ -87,7 +86,7 @@ def settle(
         else:
             account.issues.append(_row("structure", "notice", "", line, "", "", message))
     _total(account, heads, main, built, error)
-    account.ledger = _ledger(chunk, heads, handles, blocks, main, reason, words, error, built)
+    account.ledger = _ledger(chunk, heads, blocks, main, reason, words, error, built)
     return account
 
 
@@ -103,7 +102,7 @@ def _total(account: Account, heads: Heads, main: Bools, built: Built, error: Boo
 
 
 def _ledger(
-    chunk: Chunk, heads: Heads, handles: list[str], blocks: tuple[list[str], Ints], main: Bools, reason: Ints,
+    chunk: Chunk, heads: Heads, blocks: tuple[list[str], Ints], main: Bools, reason: Ints,
     words: list[str], error: Bools, built: Built,
 ) -> pa.Table:  # fmt: skip
     """Return one row for each distinct kind of outcome, in order of first appearance."""
@@ -128,32 +127,30 @@ def _ledger(
             "outcome": pa.array([names[r[4]] for r, _, _ in rows], type=pa.string()),
             "reason": pa.array([words[r[5]] for r, _, _ in rows], type=pa.string()),
             "count": pa.array([n for _, n, _ in rows], type=pa.int64()),
-            "first_handle": pa.array([handles[e] for _, _, e in rows], type=pa.string()),
+            "first_handle": pa.array([heads.handle_text(e) for _, _, e in rows], type=pa.string()),
         }
     )
 
 
 def _issue(
-    account: Account, chunk: Chunk, heads: Heads, handles: list[str], entity: int, code: str, message: str,
+    account: Account, chunk: Chunk, heads: Heads, entity: int, code: str, message: str,
     line: int | None,
 ) -> None:  # fmt: skip
     where = chunk.line_of(entity) if line is None else line
     account.issues.append(
-        _row(code, "error", handles[entity], where, chunk.kinds[chunk.kind_of[entity]],
+        _row(code, "error", heads.handle_text(entity), where, chunk.kinds[chunk.kind_of[entity]],
              heads.layers[heads.layer_of[entity]], message)
     )  # fmt: skip
-    account.found.append(Found(code=code, message=message, handle=handles[entity], line=where))
+    account.found.append(Found(code=code, message=message, handle=heads.handle_text(entity), line=where))
 
 
-def _notice(
-    account: Account, chunk: Chunk, heads: Heads, handles: list[str], entity: int, code: str, message: str
-) -> None:
+def _notice(account: Account, chunk: Chunk, heads: Heads, entity: int, code: str, message: str) -> None:
     line = chunk.line_of(entity)
     account.issues.append(
-        _row(code, "notice", handles[entity], line, chunk.kinds[chunk.kind_of[entity]],
+        _row(code, "notice", heads.handle_text(entity), line, chunk.kinds[chunk.kind_of[entity]],
              heads.layers[heads.layer_of[entity]], message)
     )  # fmt: skip
-    account.found.append(Found(code=code, message=message, handle=handles[entity], line=line))
+    account.found.append(Found(code=code, message=message, handle=heads.handle_text(entity), line=line))
 
 
 def _row(code: str, severity: str, handle: str, line: int, kind: str, layer: str, message: str) -> dict[str, Any]:

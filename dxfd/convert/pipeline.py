@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -22,12 +22,13 @@ from dxfd.convert import memory, session
 from dxfd.convert.account import Account, Counts, settle
 from dxfd.convert.build.blocks import Blocks
 from dxfd.convert.build.geometry import bad_entities
-from dxfd.convert.build.model import Builder
+from dxfd.convert.build.model import Builder, Built
 from dxfd.convert.build.ragged import Ints
 from dxfd.convert.match.engine import RuleSet
 from dxfd.convert.match.load import load_rules
 from dxfd.convert.match.rules import Element
 from dxfd.convert.properties import properties
+from dxfd.convert.read.ahead import Ahead
 from dxfd.convert.read.columns import Heads, group, heads, of_kind
 from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.skim import Skim, skim
@@ -51,7 +52,7 @@ from dxfd.convert.types import (
 )
 from dxfd.convert.write import guid, rows
 from dxfd.convert.write.database import Database
-from dxfd.convert.write.finish import finish, seal
+from dxfd.convert.write.finish import finish, leave_no_journal, seal
 from dxfd.convert.write.output import (
     Checkpoint,
     Lock,
@@ -60,6 +61,8 @@ from dxfd.convert.write.output import (
     partial_of,
     publish,
     read_checkpoint,
+    read_sealed,
+    sound,
     write_checkpoint,
 )
 from dxfd.convert.write.writer import Batch, Writer
@@ -85,7 +88,8 @@ def convert(options: ConvertOptions, *, on_event: OnEvent, should_leave: ShouldL
     memory.use_system_allocator()
     began = time.monotonic()
     output = options.output.absolute()
-    with Source(options.source) as source:
+    # numbers that overflow are found by their result and told as issues: NumPy need not warn of them
+    with np.errstate(all="ignore"), Source(options.source) as source:
         check_target(output)
         rules = load_rules(options.templates)
         with Lock(output):
@@ -125,6 +129,13 @@ class _Run:
 
     def go(self) -> Report:
         self._advanced(Phase.SKIM)
+        report = self._sealed() or self._made()
+        self._advanced(Phase.PUBLISH)
+        publish(self.partial, self.output)
+        return report
+
+    def _made(self) -> Report:
+        """Convert, from the beginning or from a checkpoint, up to a sealed database."""
         earlier = self._earlier()
         with contextlib.ExitStack() as stack:
             database = stack.enter_context(Database(self.partial))
@@ -133,24 +144,40 @@ class _Run:
             else:
                 self._continue(database, earlier)
             self.begun_at_batch = self.checkpoint.current_batch_number
-            self.on_event(
-                Began(
-                    entities_total=self.found.entities_total, bytes_total=self._bytes_total(),
-                    resumed_from_batch=self.begun_at_batch, resumed_from_entities=self.resumed_from,
-                    resume_note=self.resume_note,
-                )
-            )  # fmt: skip
+            self._tell_began()
             if self.checkpoint.status == "in_progress":
                 self._batches(database)
             self.source.check_unchanged()
             self._finish(database)
             report = self._report(database)
             seal(database, self._report_rows(report), vacuum=self.options.vacuum)
-        self._advanced(Phase.PUBLISH)
-        publish(self.partial, self.output)
         return report
 
     # --- begin ------------------------------------------------------------------------------------------------
+
+    def _sealed(self) -> Report | None:
+        """Return the report of an earlier run that died between its last commit and the renaming, if it fits."""
+        made = None if self.options.resume is ResumePolicy.RESTART else read_sealed(self.partial)
+        mine = (self.source.fingerprint, self.plan.config_fingerprint)
+        if made is None or (made["source_fingerprint"], made["config_fingerprint"]) != mine or not sound(self.partial):
+            return None
+        with Database(self.partial) as database:
+            self.resumed_from, self.begun_at_batch = made["entities_read"], made["batches"]
+            self._tell_began()
+            values = {f.name: made[f.name] for f in fields(Report) if f.name in made}
+            values |= {"output": str(self.output), "resumed_from": self.resumed_from, "ledger": _ledger(database)}
+            leave_no_journal(database)
+        self.source.check_unchanged()
+        return Report(**values)
+
+    def _tell_began(self) -> None:
+        self.on_event(
+            Began(
+                entities_total=self.found.entities_total, bytes_total=self._bytes_total(),
+                resumed_from_batch=self.begun_at_batch, resumed_from_entities=self.resumed_from,
+                resume_note=self.resume_note,
+            )
+        )  # fmt: skip
 
     def _earlier(self) -> Checkpoint | None:
         """Return the checkpoint to go on from; discards an interrupted run that is not to be resumed."""
@@ -220,9 +247,10 @@ class _Run:
         size = self.options.batch_size or BATCH_ENTITIES
         stream = self._stream("ENTITIES")
         place = Place(self.checkpoint.section, self.checkpoint.byte_offset, self.checkpoint.line_number)
-        with Writer(database) as writer:
+        ahead = Ahead(stream.chunks(place, size))
+        with Writer(database) as writer, contextlib.closing(ahead):
             batch: Batch | None = None
-            for chunk in stream.chunks(place, size):
+            for chunk in ahead:
                 batch = batch or Batch(checkpoint=self.checkpoint)
                 self._take(chunk, builder, batch)
                 self._notes(blocks, batch)
@@ -291,16 +319,13 @@ class _Run:
         if chunk.damage is not None and chunk.count:
             rule[chunk.owner[-1]] = -1
         built = builder.build(chunk, np.flatnonzero(rule >= 0), rule, self.rules)
-        handles = pa.array(head.handle, type=pa.binary()).to_pylist()
-        names = [h.decode("ascii", "replace").strip() for h in handles]
-        account = settle(chunk, head, names, (block_names, block_of), reasons, built, bad, self.told)
-        self._record(chunk, head, names, block_names, block_of, rule, built, batch)
-        self._progress(chunk, account, built, names, batch)
+        account = settle(chunk, head, (block_names, block_of), reasons, built, bad, self.told)
+        self._record(chunk, head, block_names, block_of, rule, built, batch)
+        self._progress(chunk, head, account, built, batch)
 
     def _record(
-        self, chunk: Chunk, head: Heads, handles: list[str], block_names: list[str], block_of: Ints, rule: Ints,
-        built: Any, batch: Batch,
-    ) -> None:  # fmt: skip
+        self, chunk: Chunk, head: Heads, block_names: list[str], block_of: Ints, rule: Ints, built: Built, batch: Batch
+    ) -> None:
         at = built.entity
         index = pa.array(at)
         first = self.checkpoint.elements_written + 1
@@ -309,7 +334,7 @@ class _Run:
         blocks = pa.array([name or None for name in block_names], type=pa.string())
         texts = rows.Texts(
             guid=guid.make(head.handle_int[at], ordinal, self.identity),
-            handle=pa.array(handles, type=pa.string()).take(index),
+            handle=head.handle.take(index).cast(pa.string()),
             kind=pa.array(chunk.kinds, type=pa.string()).take(pa.array(chunk.kind_of[at])),
             layer=pa.array(head.layers, type=pa.string()).take(pa.array(head.layer_of[at])),
             block=blocks.take(pa.array(block_of[at])),
@@ -324,7 +349,7 @@ class _Run:
             self.shared.update(body.key for body in fresh)
         batch.add("element_properties", properties(chunk, at, texts.guid, first, self.found.codec))
 
-    def _progress(self, chunk: Chunk, account: Account, built: Any, handles: list[str], batch: Batch) -> None:
+    def _progress(self, chunk: Chunk, head: Heads, account: Account, built: Built, batch: Batch) -> None:
         counts: Counts = account.counts
         batch.add("_ledger", account.ledger)
         if account.issues:
@@ -339,7 +364,7 @@ class _Run:
             entities_skipped=now.entities_skipped + counts.skipped, error_count=now.error_count + counts.errors,
             ordinal=now.ordinal + mains, elements_written=now.elements_written + len(built.entity),
             section=chunk.next.section, byte_offset=chunk.next.offset, line_number=chunk.next.line,
-            last_entity_id=handles[-1] if handles else now.last_entity_id,
+            last_entity_id=head.handle_text(chunk.count - 1) if chunk.count else now.last_entity_id,
         )  # fmt: skip
         if counts.errors and self.options.error_action is ErrorAction.STOP:
             first = account.found[0]
@@ -427,11 +452,6 @@ class _Run:
 
     def _report(self, database: Database) -> Report:
         done = self.checkpoint
-        names = "entity_type, layer, block, space, outcome, reason, count, first_handle"
-        ledger = [
-            LedgerRow(**dict(zip(names.split(", "), row, strict=True)))
-            for row in database.rows(f"SELECT {names} FROM ledger ORDER BY rowid")
-        ]
         issues = database.rows("SELECT code, COUNT(*) FROM conversion_issues GROUP BY code ORDER BY code")
         elapsed = time.monotonic() - self.began
         fresh = done.entities_read - self.resumed_from
@@ -439,7 +459,7 @@ class _Run:
             ok=True, input=str(self.source.path), output=str(self.output), dxf_version=self.found.dxf_version,
             units=self.plan.units.name, units_source=self.plan.units.source, entities_read=done.entities_read,
             elements_written=done.elements_written, matched=done.entities_matched, skipped=done.entities_skipped,
-            errors=done.error_count, ledger=ledger,
+            errors=done.error_count, ledger=_ledger(database),
             match_rate=done.entities_matched / done.entities_read if done.entities_read else 0.0,
             batches=done.current_batch_number, resumed_from=self.resumed_from, resume_note=self.resume_note,
             elapsed_s=elapsed, entities_per_s=fresh / elapsed if elapsed > 0 else 0.0,
@@ -502,6 +522,12 @@ class _LazyBlocks(Blocks):
         if self._stream is not None:
             stream, self._stream = self._stream, None
             self.read(stream.chunks(stream.first_place()))
+
+
+def _ledger(database: Database) -> list[LedgerRow]:
+    names = "entity_type, layer, block, space, outcome, reason, count, first_handle"
+    found = database.rows(f"SELECT {names} FROM ledger ORDER BY rowid")
+    return [LedgerRow(**dict(zip(names.split(", "), row, strict=True))) for row in found]
 
 
 def _now() -> str:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from dxfd import __version__
+from dxfd.convert.build.model import FARTHEST_M
 from dxfd.convert.build.units import Units, decide
 from dxfd.convert.match.engine import RuleSet
 from dxfd.convert.match.load import load_rules
@@ -71,7 +72,7 @@ def fingerprint(config: dict[str, Any]) -> str:
 
 
 def _origin(metres: float) -> float:
-    if not np.isfinite(metres) or abs(metres) < _FAR_M:
+    if not _FAR_M <= abs(metres) <= FARTHEST_M:  # nor is a place that is none (nan, out of reach) worth going to
         return 0.0
     return float(np.round(metres / _ORIGIN_STEP_M) * _ORIGIN_STEP_M)
 

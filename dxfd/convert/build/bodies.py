@@ -33,7 +33,7 @@ BOX_FACES: Final = np.array(
 
 _SIDES: Final = 8
 _SHARPEST: Final = -0.5
-"""Cosine of the sharpest bend that is mitred: at 120° the mitre is as long as the profile is wide; beyond, two ends meet."""
+"""Cosine of the sharpest bend that is mitred: 120°; beyond, two ends meet."""
 _MOST_TWIST: Final = 0.5
 _SHORTEST_M: Final = 1e-4
 """Segments and edges below a tenth of a millimetre make no body: their triangles would be degenerate."""
@@ -111,7 +111,8 @@ def _sweep(paths: Paths, run: _Run, profile: Floats, around: Floats, along: Floa
         paths: what the segments belong to.
         run: its segments.
         profile: (k, 2) corners as factors of the two vectors, counter-clockwise seen against the direction.
-        around, along: (s, 3) the vectors per segment, metres.
+        around: (s, 3) the first vector of each segment, metres.
+        along: (s, 3) the second one.
     """
     corners, n = len(profile), len(paths.entity)
     segments = len(run.row)
@@ -169,7 +170,8 @@ def boxes_along(paths: Paths, width: Floats, height: Floats, *, standing: bool) 
 
     Args:
         paths: centre lines.
-        width, height: (n,) metres.
+        width: (n,) metres.
+        height: (n,) metres.
         standing: the profile reaches from the line upwards along Z instead of half a height to both sides.
     """
     run = _run(paths, width / 2)

@@ -19,7 +19,8 @@ def segments_for(radius: Floats, sweep: Floats, tolerance_m: float = TOLERANCE_M
     safe = np.maximum(np.abs(radius), 1e-9)
     step = 2.0 * np.arccos(np.clip(1.0 - tolerance_m / safe, -1.0, 1.0))
     step = np.clip(step, 2 * np.pi / _MOST, _COARSEST)
-    return np.clip(np.ceil(np.abs(sweep) / step - 1e-9), 1, _MOST).astype(np.int64)
+    chords = np.ceil(np.abs(sweep) / step - 1e-9)
+    return np.fmin(np.fmax(chords, 1), _MOST).astype(np.int64)  # fmax: what overflowed to nan gets one, and is refused
 
 
 def arcs(center: Floats, radius: Floats, start: Floats, sweep: Floats, full: Bools) -> tuple[Ints, Floats]:
@@ -28,7 +29,8 @@ def arcs(center: Floats, radius: Floats, start: Floats, sweep: Floats, full: Boo
     Args:
         center: (n, 3) metres.
         radius: (n,) metres.
-        start, sweep: (n,) radians.
+        start: (n,) radians.
+        sweep: (n,) radians, counter-clockwise.
         full: (n,) a closed circle: the first point is not repeated.
     """
     chords = segments_for(radius, sweep)
@@ -58,7 +60,8 @@ def bulged(offset: Ints, points: Floats, bulge: Floats, closed: Bools) -> tuple[
     """Return offsets and points with the bulged segments of polylines replaced by chords.
 
     Args:
-        offset: (n + 1,), points: (N, 3) metres, in the polylines' plane.
+        offset: (n + 1,) where each polyline begins.
+        points: (N, 3) metres, in the polylines' plane.
         bulge: (N,) tangent of a quarter of the arc's angle from each point to the next; positive is counter-clockwise.
         closed: (n,) the last point's bulge leads to the first.
     """

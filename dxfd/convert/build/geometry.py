@@ -59,7 +59,7 @@ def polylines(chunk: Chunk, entities: Ints, metres: float) -> tuple[Paths, Meshe
 
 
 def bad_entities(chunk: Chunk) -> Ints:
-    """Return the entities, not followers, that hold a coordinate or number that is none; a follower's fault is its owner's."""
+    """Return the entities with a number that is none; a follower's fault is its owner's."""
     tags = chunk.tags
     at = np.flatnonzero(tags.bad_number)
     if not len(at):

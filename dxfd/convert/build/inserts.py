@@ -1,4 +1,4 @@
-"""INSERT: where a block stands, how it is turned and scaled, and the box it fills. Metres, WCS; no block content here."""
+"""INSERT: where a block stands, how it is turned and scaled, the box it fills. Metres, WCS; no block content here."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def filled(where: Placed, low: Floats, high: Floats) -> tuple[Floats, Floats]:
 
     Args:
         where: the references.
-        low, high: (n, 3) extents of their blocks from the base point, metres; arrays are spanned as a whole.
+        low: (n, 3) least corner of their blocks, from the base point, metres.
+        high: (n, 3) the other one; arrays are spanned as a whole.
     """
     first, second = low * where.scale, high * where.scale
     low, high = np.minimum(first, second), np.maximum(first, second)

@@ -411,7 +411,8 @@ def _together(parts: list[Built]) -> Built:
     both = {k: np.concatenate([getattr(p, k) for p in parts])[order] for k in _PER_ELEMENT}
     return Built(
         entity[order], both["center"], both["size"], both["rotation"], both["length"], np.arange(len(order)),
-        pa.concat_arrays([p.vertices for p in parts]).take(place), pa.concat_arrays([p.faces for p in parts]).take(place),
+        pa.concat_arrays([p.vertices for p in parts]).take(place),
+        pa.concat_arrays([p.faces for p in parts]).take(place),
         [""] * len(order),
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Entities as polylines in metres, WCS: LINE, CIRCLE, ARC, ELLIPSE, LWPOLYLINE, POLYLINE of 2D and 3D, points and texts.
+"""Entities as polylines in metres, WCS: LINE, CIRCLE, ARC, ELLIPSE, LWPOLYLINE, POLYLINE (2D, 3D), points, texts.
 
 Each function takes the group of all such entities of a chunk. Meshes (3DFACE, SOLID, polyface) are in faces.py.
 """

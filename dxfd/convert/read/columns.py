@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.stream import Chunk, distinct
@@ -81,7 +83,7 @@ class Heads:
     """What every entity has.
 
     Attributes:
-        handle: Arrow binary array (E,), empty where there is none.
+        handle: Arrow binary array (E,) of ASCII, empty where there is none.
         handle_int: (E,) uint64, 0 where there is none or it is not hexadecimal.
         layers: distinct layer names.
         layer_of: (E,) index into layers.
@@ -97,6 +99,10 @@ class Heads:
     paper: Bools
     color: Ints
     invisible: Bools
+
+    def handle_text(self, entity: int) -> str:
+        """Return one entity's handle."""
+        return str(self.handle[entity].as_py().decode("ascii"))
 
 
 def group(chunk: Chunk, entities: Ints) -> Group:
@@ -119,7 +125,7 @@ def of_kind(chunk: Chunk, kind: str) -> Ints:
 def heads(chunk: Chunk, codec: str) -> Heads:
     """Return handle, layer, space, colour and visibility of every entity."""
     everything = group(chunk, np.arange(chunk.count))
-    handle = chunk.tags.strings(everything.tag_of(5, first=True))
+    handle = _ascii(chunk.tags.strings(everything.tag_of(5, first=True)))
     raw_layers, layer_of = distinct(chunk.tags.strings(everything.tag_of(8)))
     names = [decode(raw.strip(), codec) or "0" for raw in raw_layers]
     layers = list(dict.fromkeys(names))
@@ -129,6 +135,15 @@ def heads(chunk: Chunk, codec: str) -> Heads:
         layer_of=remap[layer_of] if len(remap) else layer_of,
         paper=everything.integer(67) == 1, color=everything.integer(62, 256), invisible=everything.integer(60) == 1,
     )  # fmt: skip
+
+
+def _ascii(values: Any) -> Any:
+    """Return the values without blanks; any that is not plain ASCII (damage) is made so."""
+    text = values.cast(pa.string(), safe=False)
+    if not pc.all(pc.string_is_ascii(text)).as_py():
+        plain = [v.decode("ascii", "replace").replace("\ufffd", "?") for v in values.to_pylist()]
+        text = pa.array(plain, type=pa.string())
+    return pc.ascii_trim_whitespace(text).cast(pa.binary())
 
 
 def _hex(values: Any) -> npt.NDArray[np.uint64]:

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from dxfd.convert.read.encoding import codec_for, decode
-from dxfd.convert.read.source import Source
+from dxfd.convert.read.source import BOM, Source
 from dxfd.convert.read.tags import Tags, parse
 from dxfd.errors import NotDxfError, SourceDamagedError
 
@@ -125,7 +125,8 @@ def skim(source: Source) -> Skim:
 
 def _sections(source: Source) -> list[Section]:
     found: list[Section] = []
-    at, line, counted = 0, 1, 0
+    at = counted = len(BOM) if source.read(0, len(BOM)) == BOM else 0
+    line = 1
     while True:
         mark = _find(source, b"SECTION", _SECTION, at)
         if mark is None:
@@ -190,9 +191,10 @@ def _header(source: Source, sections: list[Section]) -> dict[str, list[tuple[int
 
 def _number(header: dict[str, list[tuple[int, bytes]]], name: str, default: float) -> float:
     try:
-        return float(header[name][0][1])
+        value = float(header[name][0][1])
     except (KeyError, ValueError):
         return default
+    return value if abs(value) < 2**31 else default  # nan and infinity too
 
 
 def _extents(

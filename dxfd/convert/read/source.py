@@ -25,6 +25,7 @@ from dxfd.errors import (
 )
 
 BINARY_SENTINEL: Final = b"AutoCAD Binary DXF\r\n\x1a\x00"
+BOM: Final = b"\xef\xbb\xbf"
 _SNIFF_BYTES: Final = 65_536
 _SAMPLES: Final = 16
 """Places of 64 KB hashed for the fingerprint: about 1 ms, and an edit in place also changes mtime."""
@@ -164,7 +165,7 @@ def _sniff(path: Path, head: bytes) -> None:
             raise NotDxfError(f"{path} is {name}, not a DXF drawing")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise NotDxfError(f"{path} is UTF-16 text, not a DXF drawing", hint="save it as ASCII DXF from the CAD program")
-    text = head[3:] if head.startswith(b"\xef\xbb\xbf") else head
+    text = head.removeprefix(BOM)
     lines = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n", 400)
     code = lines[0].strip()
     if not (code.isdigit() and int(code) in {0, 999}) or len(lines) < 2:

@@ -17,7 +17,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-_LF, _CR, _SPACE, _TAB, _ZERO, _NINE = 10, 13, 32, 9, 48, 57
+_LF, _CR, _SPACE, _ZERO = 10, 13, 32, 48
 
 NUMERIC: Final = np.zeros(1072, dtype=np.bool_)
 """Group codes whose values become float64: coordinates, reals, and integers (exact to 2**53)."""
@@ -189,17 +189,21 @@ def _codes(raw: Any, data: bytes, start: Ints, end: Ints) -> tuple[Any, Bools]:
     width = end - start
     code = np.zeros(len(start), dtype=np.int32)
     odd = (width < 1) | (width > 6)
-    for k in range(4):
+    for k in range(3):
         at = end - 1 - k
-        char = np.where(at >= start, raw[np.maximum(at, 0)], _SPACE)
-        digit = char.astype(np.int32) - _ZERO
-        is_digit = (digit >= 0) & (digit <= 9)
-        code += np.where(is_digit, digit * 10**k, 0)
+        char = np.where(at >= start, raw[at], _SPACE) if k else raw[at]  # at may be -1: then it is not >= start
+        digit = char - np.uint8(_ZERO)  # wraps: what is below 0 becomes large
+        is_digit = digit <= 9
+        code += np.where(is_digit, digit, np.uint8(0)).astype(np.int32) * 10**k
         odd |= ~(is_digit | (char == _SPACE)) if k else ~is_digit
-    # five or six wide: what is left of the last four must be blank
-    for k in (4, 5):
-        at = end - 1 - k
-        odd |= (at >= start) & (raw[np.maximum(at, 0)] != _SPACE)
+    wide = np.flatnonzero((width > 3) & ~odd)  # extended data, and files that pad to six places
+    for k in (3, 4, 5):
+        at = end[wide] - 1 - k
+        char = np.where(at >= start[wide], raw[at], _SPACE)
+        digit = char - np.uint8(_ZERO)
+        is_digit = (digit <= 9) if k == 3 else np.zeros(len(wide), dtype=np.bool_)
+        code[wide] += np.where(is_digit, digit, np.uint8(0)).astype(np.int32) * 10**k
+        odd[wide] |= ~(is_digit | (char == _SPACE))
     bad = np.zeros(len(start), dtype=np.bool_)
     for i in np.flatnonzero(odd).tolist():
         try:

@@ -26,6 +26,10 @@ _PRAGMAS: Final = (
 )
 
 
+class NotUniqueError(OutputError):
+    """A unique index found equal keys."""
+
+
 class Database:
     """The output while it is written. Used by one thread at a time."""
 
@@ -111,6 +115,8 @@ def _translated(error: Exception, path: Path) -> OutputError | DiskFullError | S
     low = text.lower()
     if "disk is full" in low or "disk full" in low:
         return DiskFullError(f"the disk of {path.parent} is full")
+    if "unique constraint" in low:
+        return NotUniqueError(f"{path}: {_first(text)}")
     if "readonly" in low or "unable to open" in low:
         return OutputNotWritableError(f"{path} cannot be written: {_first(text)}")
     if "locked" in low or "busy" in low:

@@ -5,6 +5,7 @@ All can be repeated: a run that died here begins this part again.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from typing import Any, Final
@@ -12,19 +13,17 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from dxfd.convert.write.database import Database
+from dxfd.convert.write.database import Database, NotUniqueError
 from dxfd.convert.write.guid import disambiguated
 from dxfd.convert.write.rtree import Boxes, load, outward
+from dxfd.errors import DxfdError
 
 _UNIQUE: Final = (
     ("elements_meta_guid", "elements_meta", "guid"),
     ("element_transforms_guid", "element_transforms", "guid"),
     ("base_geometries_hash", "base_geometries", "geometry_hash"),
 )
-_PLAIN: Final = (
-    ("elements_meta_class", "elements_meta", "discipline, ifc_class"),
-    ("element_properties_guid", "element_properties", "guid"),
-)
+_PLAIN: Final = (("element_properties_guid", "element_properties", "guid"),)
 Step = Callable[[str], None]
 
 
@@ -37,11 +36,14 @@ def finish(database: Database, elements: int, step: Step) -> None:
         step: called with the name of each step before it begins.
     """
     database.execute("PRAGMA threads = 2")
-    step("identifiers")
-    _in_transaction(database, lambda: _separate_duplicates(database))
     for name, table, columns in _UNIQUE:
         step(f"index {table}")
-        database.execute(f"CREATE UNIQUE INDEX IF NOT EXISTS {name} ON {table}({columns})")
+        try:
+            database.execute(f"CREATE UNIQUE INDEX IF NOT EXISTS {name} ON {table}({columns})")
+        except NotUniqueError:
+            step("duplicate handles")
+            _in_transaction(database, lambda: _separate_duplicates(database))
+            database.execute(f"CREATE UNIQUE INDEX IF NOT EXISTS {name} ON {table}({columns})")
     for name, table, columns in _PLAIN:
         step(f"index {table}")
         database.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {table}({columns})")
@@ -50,6 +52,7 @@ def finish(database: Database, elements: int, step: Step) -> None:
     _in_transaction(database, lambda: _spatial(database, boxes))
     step("ledger")
     _in_transaction(database, lambda: _ledger(database))
+    _in_transaction(database, lambda: _order_issues(database))
 
 
 def seal(database: Database, report: dict[str, Any], *, vacuum: bool) -> None:
@@ -64,7 +67,12 @@ def seal(database: Database, report: dict[str, Any], *, vacuum: bool) -> None:
     )
     database.execute("DROP TABLE IF EXISTS _conversion_progress")
     database.execute("COMMIT")
-    database.rows("PRAGMA journal_mode = DELETE")  # no empty journal is left beside the published file
+    leave_no_journal(database)
+
+
+def leave_no_journal(database: Database) -> None:
+    """Remove the empty journal that would stay beside the published file."""
+    database.rows("PRAGMA journal_mode = DELETE")
 
 
 def _in_transaction(database: Database, work: Callable[[], None]) -> None:
@@ -72,16 +80,14 @@ def _in_transaction(database: Database, work: Callable[[], None]) -> None:
     try:
         work()
     except BaseException:
-        database.execute("ROLLBACK")
+        with contextlib.suppress(DxfdError):  # SQLite has rolled back by itself: the first error counts
+            database.execute("ROLLBACK")
         raise
     database.execute("COMMIT")
 
 
 def _separate_duplicates(database: Database) -> None:
-    """Give elements whose handle stands twice in the drawing identifiers of their own; the first keeps its.
-
-    Sorting a million growing keys costs 0.3 s; a failing unique index would cost the same and tell less.
-    """
+    """Give elements whose handle stands twice in the drawing identifiers of their own; the first keeps its."""
     found = database.rows(
         "SELECT id, guid FROM elements_meta WHERE guid IN"
         " (SELECT guid FROM elements_meta GROUP BY guid HAVING COUNT(*) > 1) ORDER BY id"
@@ -154,3 +160,15 @@ def _ledger(database: Database) -> None:
         " JOIN _ledger f ON f.rowid = s.first ORDER BY s.first"
     )
     database.execute("DROP TABLE _ledger")
+
+
+def _order_issues(database: Database) -> None:
+    """Number the issues by their place in the drawing: as they were met depends on where chunks were cut."""
+    columns = "code, severity, handle, line, entity_type, layer, message"
+    database.execute(
+        f"CREATE TEMP TABLE ordered AS SELECT {columns} FROM conversion_issues"
+        " ORDER BY line IS NOT NULL, line, severity, code, message, id"
+    )
+    database.execute("DELETE FROM conversion_issues")
+    database.execute(f"INSERT INTO conversion_issues ({columns}) SELECT {columns} FROM ordered ORDER BY rowid")
+    database.execute("DROP TABLE ordered")

@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import sqlite3
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from dxfd.convert.write.database import Database
 from dxfd.errors import (
@@ -138,6 +139,20 @@ def read_checkpoint(partial: Path) -> Checkpoint | None:
     except sqlite3.Error:
         return None
     return Checkpoint(**dict(zip(names, row, strict=True))) if row else None
+
+
+def read_sealed(partial: Path) -> dict[str, Any] | None:
+    """Return the report's values of a run that had nothing left to do but to be renamed; None if it is not so far."""
+    if not partial.exists():
+        return None
+    try:
+        with contextlib.closing(sqlite3.connect(f"{partial.absolute().as_uri()}?mode=rw", uri=True)) as connection:
+            if connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_conversion_progress'").fetchone():
+                return None
+            rows = connection.execute("SELECT key, value FROM run_report").fetchall()
+    except sqlite3.Error:
+        return None
+    return {key: json.loads(value) for key, value in rows} or None
 
 
 def sound(partial: Path) -> bool:
