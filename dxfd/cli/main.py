@@ -17,7 +17,7 @@ from typing import Final
 import click
 
 from dxfd import __version__
-from dxfd.errors import DxfdError
+from dxfd.errors import DxfdError, UsageError
 
 COMMANDS: Final = {
     "run": ("dxfd.cli.run", "run", "Run the daemon."),
@@ -67,9 +67,13 @@ def call(arguments: list[str] | None = None) -> int:
     except click.exceptions.Abort:
         print("interrupted", file=sys.stderr)
         return 130
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "dxfd"
+        return tell(UsageError(error.format_message(), hint=f"{command} --help"))
     except DxfdError as error:
         return tell(error)
     except BrokenPipeError:

@@ -89,9 +89,8 @@ class ControlServer:
         """Receive and answer until cancelled."""
         while True:
             frames = await self._socket.recv_multipart(copy=False)
-            address = frames[-1].get("Peer-Address") if len(frames) > 1 else ""
             parts = [bytes(frame.buffer) for frame in frames[: _MOST_FRAMES + 1]]
-            self._accept(parts[0], parts[1:], str(address or ""))
+            self._accept(parts[0], parts[1:], _address_of(frames[-1]))
 
     async def close(self) -> None:
         """Let held replies go for a moment, then close and remove the file if it is still ours."""
@@ -140,6 +139,14 @@ class ControlServer:
         peer = peer_of(address)
         wait_s = min(max(header.deadline_ms / 1000 - DEADLINE_MARGIN_S, 0.0), LONGEST_HOLD_S)
         return Call(peer=peer, role=role_of(peer), deadline_s=asyncio.get_running_loop().time() + wait_s)
+
+
+def _address_of(frame: zmq.Frame) -> str:
+    """Return what the kernel said of the peer; "" (no role) when it had left before it could be asked."""
+    try:
+        return str(frame.get("Peer-Address"))
+    except zmq.ZMQError:
+        return ""
 
 
 def _fitting(request_id: str, answer: list[bytes]) -> list[bytes]:

@@ -27,3 +27,10 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A drawing that takes many small batches, to be interrupted."""
     return write_drawing(tmp_path_factory.mktemp("drawings") / "large.dxf", 60_000)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Iterator[Daemon]:
+    """One daemon for all tests that leave no trace in it."""
+    with daemon() as running:
+        yield running

@@ -1,6 +1,6 @@
 """A real daemon in a folder of its own, and a small synchronous way to talk to it.
 
-The folder has a short path: a Unix socket's path takes 107 bytes. `with daemon() as d:` starts it and, at the end, stops
+The folder's path is short: a Unix socket's path takes 107 bytes. `with daemon() as d:` starts it and, at the end, stops
 it and fails when it does not end cleanly; `d.kill()` and `d.start()` in between are for crash tests.
 """
 

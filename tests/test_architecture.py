@@ -1,0 +1,132 @@
+"""The direction of imports: a table of who may import whom, and a walk over the sources that fails on anything else."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = {"dxfd": ROOT / "dxfd", "dxfctl": ROOT / "ctl/dxfctl"}
+HEAVY = {"numpy", "pyarrow", "ezdxf", "adbc_driver_sqlite", "adbc_driver_manager", "mapbox_earcut"}
+
+MAY = {
+    "errors": set(),
+    "contract": {"errors"},
+    "paths": {"errors"},
+    "config": {"errors", "paths"},
+    "logs": {"errors", "contract"},
+    "pidfile": {"errors"},
+    "systemd": set(),
+    "store": {"errors", "contract"},
+    "supervise": {"errors", "contract", "config", "store", "logs"},
+    "control": {"errors", "contract", "config", "store", "supervise", "logs", "paths"},
+    "worker": {"errors", "contract", "convert", "logs"},
+    "convert": {"errors"},
+    "app": {"errors", "contract", "config", "store", "supervise", "control", "logs", "paths", "pidfile", "systemd"},
+    "cli": {"errors", "contract", "config", "paths", "app", "convert"},
+    "dxfctl": {"errors", "contract", "config", "paths", "pidfile"},
+}
+"""Part -> parts it may import, besides itself and the version in `dxfd`."""
+
+LIGHT = ("contract", "config", "logs", "store", "supervise", "control", "app", "paths", "pidfile", "systemd", "dxfctl")
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for package, folder in SOURCES.items():
+        for path in sorted(folder.rglob("*.py")):
+            parts = [package, *path.relative_to(folder).with_suffix("").parts]
+            yield ".".join(parts).removesuffix(".__init__"), path
+
+
+NAMES = {name for name, _ in modules()}
+
+
+def part(module: str) -> str:
+    names = module.split(".")
+    return names[0] if names[0] == "dxfctl" or len(names) == 1 else names[1]
+
+
+def imports(path: Path, module: str, *, top_only: bool = False) -> Iterator[str]:
+    """Yield every module that is imported, whether at the top or in a function; not what is for type checkers alone."""
+    tree = ast.parse(path.read_text())
+    for node in tree.body if top_only else _running(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import"
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield full if full in NAMES else str(node.module)
+
+
+def _running(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        yield child
+        yield from _running(child)
+
+
+def test_every_import_goes_down():
+    wrong = []
+    for module, path in modules():
+        if part(module) in {"dxfd", "__main__"}:
+            continue
+        for target in imports(path, module):
+            ours = target.split(".")[0] in SOURCES
+            if ours and target != "dxfd" and part(target) not in MAY[part(module)] | {part(module)}:
+                wrong.append(f"{module} imports {target}")
+    assert not wrong
+
+
+def test_only_the_command_convert_imports_the_conversion():
+    users = {m for m, p in modules() for t in imports(p, m) if part(t) == "convert" and part(m) != "convert"}
+    assert {user for user in users if part(user) == "cli"} <= {
+        "dxfd.cli.convert",
+        "dxfd.cli.interrupts",
+        "dxfd.cli.progress",
+    }
+    assert {part(user) for user in users} <= {"cli", "worker"}
+
+
+def test_there_is_no_cycle():
+    graph = {m: {t for t in imports(p, m, top_only=True) if t in NAMES and t != m} for m, p in modules()}
+    done: set[str] = set()
+
+    def walk(module: str, way: tuple[str, ...]) -> None:
+        assert module not in way, " imports ".join((*way[way.index(module) :], module))
+        if module not in done:
+            for target in sorted(graph[module]):
+                walk(target, (*way, module))
+            done.add(module)
+
+    for module in graph:
+        walk(module, ())
+
+
+def test_daemon_and_client_name_no_heavy_library():
+    for module, path in modules():
+        if part(module) in LIGHT:
+            heavy = {target for target in imports(path, module) if target.split(".")[0] in HEAVY}
+            assert not heavy, f"{module} imports {heavy}"
+
+
+@pytest.mark.parametrize("module", ["dxfd.app", "dxfd.cli.run", "dxfctl.cli"])
+def test_daemon_and_client_load_no_heavy_library(module):
+    code = f"import sys, {module}; print(*sorted(m.split('.')[0] for m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert not loaded & HEAVY
+    if module == "dxfctl.cli":
+        assert "dxfd.store" not in loaded
+
+
+def test_the_worker_never_touches_the_queue():
+    code = "import sys, dxfd.worker.main; import dxfd.convert.pipeline; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {m for m in done.stdout.split() if m.startswith(("dxfd.store", "dxfd.control", "dxfd.app", "zmq"))}
