@@ -128,7 +128,7 @@ class Stream:
         )  # fmt: skip
         built = _build(tags, len(tags.entity_tag), place, section, last=True)
         return Chunk(
-            built.tags, built.kinds, built.kind_of, built.follower, built.owner, place, following, (message, line)
+            built.tags, built.kinds, built.kind_of, built.follower, built.owner, built.place, following, (message, line)
         )
 
     def _resync(self, section: Section, at: int, line: int) -> Place:
@@ -151,7 +151,7 @@ class Stream:
 def _cut(tags: Tags) -> int:
     """Return how many entities are surely whole: all before the last one that is no follower."""
     for entity in range(len(tags.entity_tag) - 1, 0, -1):
-        if tags.value(int(tags.entity_tag[entity])).strip() not in FOLLOWERS:
+        if tags.value(int(tags.entity_tag[entity])).strip().upper() not in FOLLOWERS:
             return entity
     return 0
 
@@ -198,7 +198,7 @@ def _owners(kinds: list[str], kind_of: npt.NDArray[np.int32]) -> tuple[Bools, In
     """Link followers: VERTEX to a POLYLINE, ATTRIB to an INSERT, until SEQEND or anything else."""
     count = len(kind_of)
     order = np.arange(count)
-    may_follow = np.array([k.encode("latin-1") in FOLLOWERS for k in kinds], dtype=np.bool_)
+    may_follow = np.array([k.encode("latin-1", "replace") in FOLLOWERS for k in kinds], dtype=np.bool_)
     follower = may_follow[kind_of] if count else np.empty(0, dtype=np.bool_)
     if not follower.any():
         return follower, order

@@ -160,7 +160,7 @@ def _finish(
     is_start = code == 0
     entity_tag = np.flatnonzero(is_start)
     entity_of = np.cumsum(is_start) - 1
-    if bool((code == 101).any()):
+    if len(entity_tag) and bool((code == 101).any()):
         code = _mask_embedded(code, entity_tag, entity_of)
     number, bad_number = _numbers(data, raw, code, start, end)
     return Tags(data, code, start, end, code_start, number, bad_number, entity_tag, entity_of, consumed, damage)
