@@ -21,7 +21,7 @@ from dxfd.convert.match.load import load_rules
 from dxfd.convert.read.skim import Skim
 from dxfd.convert.read.source import Source
 from dxfd.convert.types import ConvertOptions, Interrupted
-from dxfd.convert.write.output import FORMAT, Checkpoint, partial_of, read_checkpoint, sound
+from dxfd.convert.write.output import FORMAT, Checkpoint, partial_of, read_checkpoint, read_sealed, sound
 
 _FAR_M: Final = 10_000.0
 _ORIGIN_STEP_M: Final = 1_000.0
@@ -96,7 +96,7 @@ def find_interrupted(options: ConvertOptions) -> Interrupted | None:
     partial = partial_of(options.output.absolute())
     if not partial.exists():
         return None
-    checkpoint = read_checkpoint(partial)
+    checkpoint = read_checkpoint(partial) or _sealed(partial)
     rules = load_rules(options.templates)
     with Source(options.source) as source:
         reason = why_not_resumable(partial, checkpoint, source, fingerprint(configuration(options, rules)))
@@ -114,6 +114,17 @@ def find_interrupted(options: ConvertOptions) -> Interrupted | None:
         fits=not reason,
         why_not=reason,
     )
+
+
+def _sealed(partial: Path) -> Checkpoint | None:
+    """Return what a run that had only the renaming left would say of itself."""
+    made = read_sealed(partial)
+    return made and Checkpoint(
+        status="sealed", started_at=made["started_at"], last_checkpoint_at=made["finished_at"],
+        source_fingerprint=made["source_fingerprint"], config_fingerprint=made["config_fingerprint"],
+        total_entities=made["entities_read"], entities_read=made["entities_read"], error_count=made["errors"],
+        current_batch_number=made["batches"],
+    )  # fmt: skip
 
 
 def damaged(partial: Path, elements: int) -> bool:

@@ -219,7 +219,8 @@ def test_follower_gives_up_in_time(tmp_path):
 def test_follower_waits_for_a_daemon_that_restarts(tmp_path):
     import threading
 
-    first = FakeDaemon(tmp_path, lambda *_: None)
+    answers = iter([WaitReply(job=job(1, JobState.RUNNING, rev=5), final=False)])
+    first = FakeDaemon(tmp_path, lambda *_: next(answers, None))
     second = FakeDaemon(
         tmp_path,
         lambda header, body: (
@@ -238,13 +239,20 @@ def test_follower_waits_for_a_daemon_that_restarts(tmp_path):
         thread = threading.Thread(target=run)
         thread.start()
         deadline = time.monotonic() + 5
-        while not first.requests and time.monotonic() < deadline:
+        while len(first.requests) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
     with second:
         thread.join(10)
     results, _, notes = outcome[0]
     assert results[1].state is JobState.SUCCEEDED
     assert notes[-1] == "the daemon is back"
+
+
+def test_follower_does_not_wait_for_a_daemon_that_never_was(tmp_path):
+    start = time.monotonic()
+    with Client(f"ipc://{tmp_path}/none.sock") as client, pytest.raises(UnreachableError):
+        follow(client, [1])
+    assert time.monotonic() - start < 1
 
 
 def test_status_and_hello_pass_their_bodies(tmp_path):
