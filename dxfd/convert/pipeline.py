@@ -65,6 +65,7 @@ from dxfd.convert.write.output import (
     sound,
     write_checkpoint,
 )
+from dxfd.convert.write.spool import BoxSpool
 from dxfd.convert.write.writer import Batch, Writer
 from dxfd.errors import MemoryLimitError, ResumeImpossibleError, TooManyIssuesError
 
@@ -124,6 +125,7 @@ class _Run:
         self.resumed_from = 0
         self.begun_at_batch = 0
         self.checkpoint = Checkpoint()
+        self.spool: BoxSpool
 
     # --- the whole --------------------------------------------------------------------------------------------
 
@@ -145,6 +147,9 @@ class _Run:
                 self._continue(database, earlier)
             self.begun_at_batch = self.checkpoint.current_batch_number
             self._tell_began()
+            self.spool = stack.enter_context(
+                contextlib.closing(BoxSpool(self.output.parent, self.checkpoint.elements_written + 1))
+            )
             if self.checkpoint.status == "in_progress":
                 self._batches(database)
             self.source.check_unchanged()
@@ -318,7 +323,7 @@ class _Run:
         rule[bad] = -1
         if chunk.damage is not None and chunk.count:
             rule[chunk.owner[-1]] = -1
-        built = builder.build(chunk, np.flatnonzero(rule >= 0), rule, self.rules)
+        built = builder.build(chunk, np.flatnonzero(rule >= 0), rule, self.rules, (block_names, block_of))
         account = settle(chunk, head, (block_names, block_of), reasons, built, bad, self.told)
         self._record(chunk, head, block_names, block_of, rule, built, batch)
         self._progress(chunk, head, account, built, batch)
@@ -340,8 +345,10 @@ class _Run:
             block=blocks.take(pa.array(block_of[at])),
         )
         same = rows.Constants(filepath=self.source.path.name, building="Building", storey="Level 0")
+        origin = np.array(self.plan.origin)
+        self.spool.add(built.center - origin, built.size)
         batch.add("elements_meta", rows.meta(built, texts, rule[at], self.rules, first, same))
-        batch.add("element_transforms", rows.transforms(built, texts, first, np.array(self.plan.origin)))
+        batch.add("element_transforms", rows.transforms(built, texts, first, origin))
         batch.add("base_geometries", rows.own_bodies(built, texts, first))
         fresh = [body for key, body in built.bodies.items() if key not in self.shared]
         if fresh:
@@ -448,7 +455,8 @@ class _Run:
         write_checkpoint(database, self.checkpoint)
         database.execute("COMMIT")
         memory.trim()
-        finish(database, self.checkpoint.elements_written, lambda _step: self._advanced(Phase.INDEX))
+        boxes = self.spool.boxes() if self.spool.complete else None
+        finish(database, self.checkpoint.elements_written, boxes, lambda _step: self._advanced(Phase.INDEX))
 
     def _report(self, database: Database) -> Report:
         done = self.checkpoint

@@ -119,7 +119,9 @@ def find_interrupted(options: ConvertOptions) -> Interrupted | None:
 def _sealed(partial: Path) -> Checkpoint | None:
     """Return what a run that had only the renaming left would say of itself."""
     made = read_sealed(partial)
-    return made and Checkpoint(
+    if made is None:
+        return None
+    return Checkpoint(
         status="sealed", started_at=made["started_at"], last_checkpoint_at=made["finished_at"],
         source_fingerprint=made["source_fingerprint"], config_fingerprint=made["config_fingerprint"],
         total_entities=made["entities_read"], entities_read=made["entities_read"], error_count=made["errors"],

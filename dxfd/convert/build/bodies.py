@@ -27,7 +27,7 @@ from dxfd.convert.build.ragged import (
 
 BOX_FACES: Final = np.array(
     [[0, 2, 1], [0, 3, 2], [4, 5, 6], [4, 6, 7], [0, 1, 5], [0, 5, 4],
-     [1, 2, 6], [1, 6, 5], [2, 3, 7], [2, 7, 6], [3, 0, 4], [3, 4, 7]], dtype=np.int64,
+     [1, 2, 6], [1, 6, 5], [2, 3, 7], [2, 7, 6], [3, 0, 4], [3, 4, 7]], dtype=np.uint32,
 )  # fmt: skip
 """Twelve triangles over eight corners: bottom counter-clockwise from above (0-3), then top (4-7). Outward."""
 
@@ -141,18 +141,19 @@ def _sweep(paths: Paths, run: _Run, profile: Floats, around: Floats, along: Floa
     walls = np.concatenate(
         [np.stack([k, following, following + corners], axis=1), np.stack([k, following + corners, k + corners], axis=1)]
     )
-    fan = np.arange(1, corners - 1)
+    walls = walls.astype(np.uint32)
+    fan = np.arange(1, corners - 1, dtype=np.uint32)
     front = np.stack([np.zeros_like(fan), fan + 1, fan], axis=1)
     per_wall, per_cap = 2 * corners, 2 * (corners - 2)
     face_offset = offsets(of_segment * per_wall + of_piece * per_cap)
-    faces = np.empty((int(face_offset[-1]), 3), dtype=np.int64)
+    faces = np.empty((int(face_offset[-1]), 3), dtype=np.uint32)
     first_ring = vertex_offset[:-1] // corners
-    local = (ring - first_ring[run.row]) * corners
+    local = ((ring - first_ring[run.row]) * corners).astype(np.uint32)
     at = face_offset[:-1][run.row] + within(of_segment) * per_wall
     faces[(at[:, None] + np.arange(per_wall)).ravel()] = (walls[None] + local[:, None, None]).reshape(-1, 3)
     begin = local[begins]
     last = np.append(np.flatnonzero(begins)[1:] - 1, segments - 1) if segments else np.empty(0, dtype=np.int64)
-    end = local[last] + corners
+    end = local[last] + np.uint32(corners)
     caps = np.concatenate([front[None] + begin[:, None, None], front[None, :, ::-1] + end[:, None, None]], axis=1)
     at = face_offset[:-1][row_of_piece] + of_segment[row_of_piece] * per_wall + within(of_piece) * per_cap
     faces[(at[:, None] + np.arange(per_cap)).ravel()] = caps.reshape(-1, 3)
@@ -292,7 +293,7 @@ def prisms(paths: Paths, height: Floats) -> Meshes:
     sides = np.stack([step, follower, follower + n, step, follower + n, step + n], axis=1).reshape(-1, 3)
     face_counts = 2 * counts + 2 * cap_counts
     face_offset = offsets(face_counts)
-    faces = np.empty((int(face_offset[-1]), 3), dtype=np.int64)
+    faces = np.empty((int(face_offset[-1]), 3), dtype=np.uint32)
     side_row = np.repeat(row, 2)
     faces[face_offset[:-1][side_row] + within(2 * counts)] = sides
     cap_row = np.repeat(np.arange(len(counts)), cap_counts)

@@ -32,7 +32,6 @@ from dxfd.convert.build.ragged import (
 )
 from dxfd.convert.match.rules import Element, Recipe
 from dxfd.convert.read.columns import group, of_kind
-from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.stream import Chunk
 
 FARTHEST_M: Final = 1e9
@@ -87,7 +86,9 @@ class Builder:
         self._metres = metres
         self._blocks = blocks
 
-    def build(self, chunk: Chunk, chosen: Ints, rule: Ints, rules: list[Element]) -> Built:
+    def build(
+        self, chunk: Chunk, chosen: Ints, rule: Ints, rules: list[Element], names: tuple[list[str], Ints]
+    ) -> Built:
         """Return the elements of the chosen entities.
 
         Args:
@@ -95,6 +96,7 @@ class Builder:
             chosen: (m,) growing indices of matched entities without bad numbers.
             rule: (E,) index into rules for every entity, -1 for none.
             rules: the elements that the rule set makes.
+            names: distinct block names and (E,) index into them.
         """
         failed: dict[int, tuple[str, str]] = {}
         wanted = np.zeros(chunk.count, dtype=np.bool_)
@@ -137,7 +139,7 @@ class Builder:
         parts = [*_solids(paths, measures, circles), *meshes, *(bodies.curves(d) for d in dots)]
         length = np.full(chunk.count, np.nan)
         length[paths.entity] = paths.lengths()
-        return self._finish(chunk, parts, measures, length, of("INSERT"), failed)
+        return self._finish(chunk, parts, measures, length, of("INSERT"), names, failed)
 
     def _others(
         self, chunk: Chunk, kinds: list[str], of: object, curves: list[Paths], meshes: list[Meshes],
@@ -169,32 +171,31 @@ class Builder:
 
     def _finish(
         self, chunk: Chunk, parts: list[Meshes], measures: _Measures, length: Floats, inserts: Ints,
-        failed: dict[int, tuple[str, str]],
+        names: tuple[list[str], Ints], failed: dict[int, tuple[str, str]],
     ) -> Built:  # fmt: skip
         own = _together([_localized(mesh, failed) for mesh in parts if len(mesh.entity)])
         raise_m = measures.elevation(own.entity)
         grounded = np.abs(own.center[:, 2] - own.size[:, 2] / 2) < 1e-9
         own.center[:, 2] += np.where(grounded, raise_m, 0.0)
         if len(inserts):
-            own = _merged(own, self._references(chunk, inserts, measures, failed))
+            own = _merged(own, self._references(chunk, inserts, measures, names, failed))
         own.length = length[own.entity]
         own.failed = failed
         return own
 
     def _references(
-        self, chunk: Chunk, members: Ints, measures: _Measures, failed: dict[int, tuple[str, str]]
-    ) -> Built:
+        self, chunk: Chunk, members: Ints, measures: _Measures, names: tuple[list[str], Ints],
+        failed: dict[int, tuple[str, str]],
+    ) -> Built:  # fmt: skip
         """Return INSERTs as boxes of their blocks' extents; equal boxes share one body."""
         references = group(chunk, members)
-        names = [decode(v, self._codec).strip() for v in chunk.tags.strings(references.tag_of(2)).to_pylist()]
-        distinct = list(dict.fromkeys(names))
+        used, number = np.unique(names[1][members], return_inverse=True)
+        distinct = [names[0][k] for k in used.tolist()]
         boxes = [self._blocks.extents(name) for name in distinct]
-        for name, box in zip(distinct, boxes, strict=True):
-            if box is None and name not in self._blocks:
-                for row, other in enumerate(names):
-                    if other == name:
-                        failed[int(members[row])] = ("block_missing", f"block {name!r} is not defined")
-        number = np.array([distinct.index(name) for name in names] if len(distinct) < 64 else _indexed(names, distinct))
+        for k, name in enumerate(distinct):
+            if boxes[k] is None and name not in self._blocks:
+                for entity in members[number == k].tolist():
+                    failed[entity] = ("block_missing", f"block {name!r} is not defined")
         zero = (np.zeros(3), np.zeros(3))
         low = np.array([(b or zero)[0] for b in boxes])[number]
         high = np.array([(b or zero)[1] for b in boxes])[number]
@@ -219,11 +220,6 @@ class Builder:
             members[rows], middle[rows], (world_high - world_low)[rows], euler_xyz(where.turn[rows]),
             np.full(len(rows), np.nan), np.empty(0, dtype=np.int64), none, none, shared, made,
         )  # fmt: skip
-
-
-def _indexed(names: list[str], distinct: list[str]) -> list[int]:
-    place = {name: k for k, name in enumerate(distinct)}
-    return [place[name] for name in names]
 
 
 class _Measures:

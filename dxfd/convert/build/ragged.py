@@ -93,7 +93,7 @@ class Meshes:
     vertex_offset: Ints
     vertices: Floats
     face_offset: Ints
-    faces: npt.NDArray[np.int64]
+    faces: npt.NDArray[np.int64] | npt.NDArray[np.uint32]
 
 
 NO_FACES = np.empty((0, 3), dtype=np.int64)

@@ -258,13 +258,13 @@ def _count(source: Source, section: Section) -> int:
     if match is None:
         return 0
     mark, end = match.groups()
-    total = 0
     zero = b"\n" + mark + end
+    followers = [zero + word for word in (b"VERTEX" + end, b"SEQEND" + end, b"ATTRIB" + end)]
+    overlap = len(zero) + 8
+    total = 0
     for at in range(section.start, section.end, _WINDOW):
-        data = source.read(at, min(_WINDOW + 16, section.end - at))
-        total += data.count(zero, 0, min(len(data), _WINDOW + len(zero) - 1))
-        if b"VERTEX" in data or b"ATTRIB" in data or b"SEQEND" in data:
-            for follower in (b"VERTEX", b"SEQEND", b"ATTRIB"):
-                word = zero + follower + end
-                total -= data.count(word, 0, min(len(data), _WINDOW + len(word) - 1))
+        data = source.read(at, min(_WINDOW + overlap, section.end - at))
+        total += data.count(zero, 0, _WINDOW + len(zero) - 1)
+        if b"SEQEND" in data or b"VERTEX" in data:  # ATTRIBs are followed by a SEQEND, soon or in the next window
+            total -= sum(data.count(word, 0, _WINDOW + len(word) - 1) for word in followers)
     return max(0, total + 1)

@@ -27,12 +27,13 @@ _PLAIN: Final = (("element_properties_guid", "element_properties", "guid"),)
 Step = Callable[[str], None]
 
 
-def finish(database: Database, elements: int, step: Step) -> None:
+def finish(database: Database, elements: int, boxes: Boxes | None, step: Step) -> None:
     """Bring the database from its last batch to what is published, but for the report.
 
     Args:
         database: open, no transaction.
         elements: rows of elements_meta; their ids are 1 … elements.
+        boxes: of all elements in order of id, None to read them from the database.
         step: called with the name of each step before it begins.
     """
     database.execute("PRAGMA threads = 2")
@@ -48,8 +49,8 @@ def finish(database: Database, elements: int, step: Step) -> None:
         step(f"index {table}")
         database.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {table}({columns})")
     step("spatial index")
-    boxes = _boxes(database, elements)
-    _in_transaction(database, lambda: _spatial(database, boxes))
+    known = _boxes(database, elements) if boxes is None or len(boxes) != elements else boxes
+    _in_transaction(database, lambda: _spatial(database, known))
     step("ledger")
     _in_transaction(database, lambda: _ledger(database))
     _in_transaction(database, lambda: _order_issues(database))
