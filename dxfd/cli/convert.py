@@ -19,7 +19,7 @@ import msgspec
 from dxfd.cli.interrupts import Interrupts
 from dxfd.cli.progress import progress_for
 from dxfd.config.units import parse_bytes
-from dxfd.contract.human import clock, count, duration, percent, rate, safe, size
+from dxfd.contract.human import clock, count, counted, duration, percent, rate, safe, size
 from dxfd.errors import (
     ConfigError,
     DxfdError,
@@ -306,7 +306,7 @@ def _tell_report(report: Report, chosen: _Chosen) -> None:
 
 def summary(report: Report) -> list[str]:
     """Return the end's summary for people."""
-    counts = f"{count(report.elements_written)} elements from {count(report.entities_read)} entities"
+    counts = f"{counted(report.elements_written, 'element')} from {counted(report.entities_read, 'entity', 'entities')}"
     lines = [
         f"{safe(Path(report.input).name)} → {safe(report.output)}",
         f"  {counts}, match rate {percent(report.match_rate)}",

@@ -43,6 +43,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return a count with its noun: `1 entity`, `2,500 elements`."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
 def rate(per_s: float) -> str:
     """Return entities per second: `850/s`, `110k/s`, `1.2M/s`; empty for nothing."""
     if per_s <= 0:

@@ -34,7 +34,7 @@ def test_help_names_the_variable_of_every_option(verb):
     text = help_of(verb)
     for line in text.split("Options:", maxsplit=1)[-1].splitlines():
         if line.startswith("  -") and "--help" not in line:
-            option = [w for w in line.replace(",", " ").split() if w.startswith("--")][-1]
+            option = next(w for w in line.replace(",", " ").split() if w.startswith("--"))
             variable = f"DXFCTL_{verb.upper()}_{option[2:].upper().replace('-', '_')}"
             assert variable in words(text.replace("]", " ").replace(";", " ")), f"{option} of {verb}"
 
@@ -44,7 +44,7 @@ def test_client_imports_nothing_heavy(argument):
     code = (
         "import sys; from dxfctl.cli import run; from dxfctl.invocation import Invocation; "
         f"run([{argument!r}], Invocation()); "
-        "heavy = {'numpy', 'pyarrow', 'ezdxf', 'rich', 'zmq', 'structlog', 'psutil'} & set(sys.modules); "
+        "heavy = {'numpy', 'pyarrow', 'ezdxf', 'rich', 'structlog', 'psutil'} & set(sys.modules); "
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

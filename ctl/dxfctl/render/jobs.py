@@ -13,7 +13,7 @@ from typing import Any, Final
 import click
 
 from dxfctl.render.table import Column, layout
-from dxfd.contract.human import between, clock, count, duration, percent, rate, safe, shorten, size
+from dxfd.contract.human import between, clock, count, counted, duration, percent, rate, safe, shorten, size
 from dxfd.contract.messages import AttemptView, JobEventView, JobView, ShowReply, StatusReply
 from dxfd.contract.progress import Progress
 from dxfd.contract.states import FINAL, OWNED, JobState
@@ -117,7 +117,7 @@ def note_of(job: JobView) -> str:
     if job.state is JobState.RUNNING and job.progress and job.progress.phase in _PHASES:
         return _PHASES[job.progress.phase]
     if job.state is JobState.SUCCEEDED:
-        return f"{count(job.progress.elements_written)} elements" if job.progress else ""
+        return counted(job.progress.elements_written, "element") if job.progress else ""
     if job.error_message and job.state not in {JobState.RUNNING, JobState.CANCELLED}:
         return safe(job.error_message)
     return safe(job.why)
