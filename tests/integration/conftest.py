@@ -26,7 +26,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A drawing that takes many small batches, to be interrupted."""
-    return write_drawing(tmp_path_factory.mktemp("drawings") / "large.dxf", 60_000)
+    return write_drawing(tmp_path_factory.mktemp("drawings") / "large.dxf", 20_000)
 
 
 @pytest.fixture(scope="session")

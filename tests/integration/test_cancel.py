@@ -7,7 +7,7 @@ from dxfd.contract.states import JobState
 
 
 def test_cancelling_a_running_job_ends_its_worker(dxfd, large):
-    job = dxfd.submit(large, dxfd.folder / "a.db", options=JobOptions(batch_size=200))
+    job = dxfd.submit(large, dxfd.folder / "a.db", options=JobOptions(batch_size=100))
     pid = dxfd.wait_batch(job.id, 1).pid
     assert dxfd.change("cancel", job.id).state is JobState.CANCELLED
     assert not Path(f"/proc/{pid}").exists()

@@ -6,7 +6,7 @@ from dxfd.contract.messages import JobOptions
 from dxfd.contract.states import JobState
 from tests.support.daemon import refused
 
-MANY = JobOptions(batch_size=200)
+MANY = JobOptions(batch_size=100)
 
 
 def test_pausing_a_running_job_frees_its_worker_at_a_checkpoint(dxfd, large):

@@ -6,7 +6,7 @@ from dxfd.contract.messages import JobOptions, Ping
 
 
 def test_ping_is_answered_quickly_while_conversions_run(dxfd, large):
-    jobs = [dxfd.submit(large, dxfd.folder / f"{n}.db", options=JobOptions(batch_size=200)) for n in range(2)]
+    jobs = [dxfd.submit(large, dxfd.folder / f"{n}.db", options=JobOptions(batch_size=100)) for n in range(2)]
     for job in jobs:
         dxfd.wait_batch(job.id, 1)
     slowest = 0.0

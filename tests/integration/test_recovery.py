@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from dxfd.contract.messages import JobOptions
+from dxfd.contract.messages import JobOptions, JobRef
 from dxfd.contract.states import JobState
 from tests.support.daemon import daemon
 from tests.support.polling import wait_for
 from tests.support.tables import same_tables
 
-MANY = JobOptions(batch_size=200)
+MANY = JobOptions(batch_size=100)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,8 @@ def test_a_pausing_job_is_paused_when_its_daemon_died_meanwhile(dxfd, large):
     job = dxfd.submit(large, dxfd.folder / "a.db", options=MANY)
     pid = dxfd.wait_batch(job.id, 1).pid
     os.kill(pid, signal.SIGSTOP)
-    assert dxfd.ref("pause", job.id).job.state is JobState.PAUSING
+    reply = dxfd.call("pause", JobRef(job_id=job.id), deadline_ms=800)
+    assert reply.job.state is JobState.PAUSING
     dxfd.kill(signal.SIGKILL)
     os.kill(pid, signal.SIGCONT)
     dxfd.start()
@@ -116,7 +117,7 @@ def test_a_silent_worker_is_taken_for_hung(large):
 
 def test_a_worker_past_its_memory_wall_is_ended(large):
     with daemon(max_attempts=1) as dxfd:
-        job = dxfd.submit(large, dxfd.folder / "a.db", options=JobOptions(batch_size=200, max_memory_bytes=1 << 20))
+        job = dxfd.submit(large, dxfd.folder / "a.db", options=JobOptions(batch_size=100, max_memory_bytes=1 << 20))
         pid = wait_for(lambda: dxfd.job(job.id).pid)
         os.kill(pid, signal.SIGSTOP)  # so that it does not notice by itself
         view = dxfd.wait_final(job.id)

@@ -8,7 +8,7 @@ from tests.support.tables import same_tables
 
 def test_a_resumed_job_goes_on_from_its_checkpoint_and_gives_the_same_database(dxfd, large):
     whole, paused = dxfd.folder / "whole.db", dxfd.folder / "paused.db"
-    job = dxfd.submit(large, paused, options=JobOptions(batch_size=500))
+    job = dxfd.submit(large, paused, options=JobOptions(batch_size=200))
     dxfd.wait_batch(job.id, 2)
     dxfd.change("pause", job.id)
     assert dxfd.change("resume", job.id).state in {JobState.QUEUED, JobState.RUNNING}
@@ -16,7 +16,7 @@ def test_a_resumed_job_goes_on_from_its_checkpoint_and_gives_the_same_database(d
     first, second = dxfd.show(job.id).attempts
     assert second.resumed_from_batch >= 2
     assert (first.cause, second.cause) == ("yielded", "finished")
-    dxfd.wait_final(dxfd.submit(large, whole, options=JobOptions(batch_size=500)).id)
+    dxfd.wait_final(dxfd.submit(large, whole, options=JobOptions(batch_size=200)).id)
     same_tables(paused, whole)
 
 

@@ -18,7 +18,7 @@ def test_a_failed_job_is_retried_when_its_cause_is_gone(dxfd, small):
 
 
 def test_a_cancelled_job_goes_on_from_its_checkpoint_or_from_scratch(dxfd, large):
-    job = dxfd.submit(large, dxfd.folder / "a.db", options=JobOptions(batch_size=200))
+    job = dxfd.submit(large, dxfd.folder / "a.db", options=JobOptions(batch_size=100))
     dxfd.wait_batch(job.id, 2)
     dxfd.change("cancel", job.id)
     dxfd.change("retry", job.id)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dxfd.contract.messages import JobOptions
 from dxfd.contract.states import JobState
 
 
@@ -43,9 +44,9 @@ def test_a_page_of_very_long_paths_still_fits_in_a_message(dxfd):
 
 
 def test_a_running_job_is_shown_with_its_worker_and_live_progress(dxfd, large):
-    job = dxfd.submit(large, dxfd.folder / "a.db")
+    job = dxfd.submit(large, dxfd.folder / "a.db", options=JobOptions(batch_size=100))
     view = dxfd.wait_batch(job.id, 1)
     assert view.pid > 0
     assert view.progress is not None
-    assert view.progress.entities_total == 60_000
+    assert view.progress.entities_total == 20_000
     assert dxfd.status().workers_running == 1

@@ -10,7 +10,7 @@ from tests.support.polling import wait_for
 
 
 def test_stop_checkpoints_running_jobs_and_the_next_daemon_goes_on(dxfd, large):
-    job = dxfd.submit(large, dxfd.folder / "a.db", options=JobOptions(batch_size=200))
+    job = dxfd.submit(large, dxfd.folder / "a.db", options=JobOptions(batch_size=100))
     dxfd.wait_batch(job.id, 2)
     reply = dxfd.call("stop", Stop())
     assert (reply.pid, reply.workers_running) == (dxfd.pid, 1)
@@ -26,7 +26,7 @@ def test_stop_checkpoints_running_jobs_and_the_next_daemon_goes_on(dxfd, large):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_is_as_good_as_stop(dxfd, large, number):
-    job = dxfd.submit(large, dxfd.folder / "a.db", options=JobOptions(batch_size=200))
+    job = dxfd.submit(large, dxfd.folder / "a.db", options=JobOptions(batch_size=100))
     dxfd.wait_batch(job.id, 1)
     assert dxfd.kill(number) == 0
     assert dxfd.log_lines("daemon_ended")
@@ -34,7 +34,7 @@ def test_a_signal_is_as_good_as_stop(dxfd, large, number):
 
 
 def test_a_second_signal_does_not_wait_for_a_stubborn_worker(dxfd, large):
-    job = dxfd.submit(large, dxfd.folder / "a.db", options=JobOptions(batch_size=200))
+    job = dxfd.submit(large, dxfd.folder / "a.db", options=JobOptions(batch_size=100))
     pid = dxfd.wait_batch(job.id, 1).pid
     _stop_process(pid)
     dxfd.process.send_signal(signal.SIGTERM)

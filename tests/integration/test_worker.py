@@ -84,7 +84,7 @@ def test_an_order_of_another_version_is_refused(line):
 
 def test_told_to_leave_it_leaves_at_a_checkpoint_and_the_next_one_goes_on(large, tmp_path):
     worker = spawn()
-    worker.stdin.write(order(large, tmp_path / "a.db", batch_size=500))
+    worker.stdin.write(order(large, tmp_path / "a.db", batch_size=200))
     worker.stdin.flush()
     until_checkpoint(worker)
     status, events, _ = finish(worker, b'{"type":"novelty"}\n' + msgspec.json.encode(Leave(cause="pause")) + b"\n")
@@ -92,18 +92,18 @@ def test_told_to_leave_it_leaves_at_a_checkpoint_and_the_next_one_goes_on(large,
     left = events[-1]
     assert isinstance(left, Left)
     assert left.cause == "pause"
-    status, events, _ = finish(spawn(), order(large, tmp_path / "a.db", batch_size=500))
+    status, events, _ = finish(spawn(), order(large, tmp_path / "a.db", batch_size=200))
     assert status == WorkerExit.DONE
     started = next(event for event in events if isinstance(event, Started))
     assert started.resumed_from_batch == left.batch > 0
-    finish(spawn(), order(large, tmp_path / "whole.db", batch_size=500))
+    finish(spawn(), order(large, tmp_path / "whole.db", batch_size=200))
     same_tables(tmp_path / "a.db", tmp_path / "whole.db")
 
 
 @pytest.mark.parametrize("how", ["eof", "sigterm", "stdout"])
 def test_it_leaves_at_a_checkpoint_when_its_daemon_is_gone(large, tmp_path, how):
     worker = spawn()
-    worker.stdin.write(order(large, tmp_path / "a.db", batch_size=200))
+    worker.stdin.write(order(large, tmp_path / "a.db", batch_size=100))
     worker.stdin.flush()
     until_checkpoint(worker)
     if how == "eof":
@@ -126,7 +126,7 @@ def test_it_leaves_at_a_checkpoint_when_its_daemon_is_gone(large, tmp_path, how)
 
 def test_two_workers_never_write_one_output(large, tmp_path):
     first = spawn()
-    first.stdin.write(order(large, tmp_path / "a.db", batch_size=200))
+    first.stdin.write(order(large, tmp_path / "a.db", batch_size=100))
     first.stdin.flush()
     until_checkpoint(first)
     os.kill(first.pid, signal.SIGSTOP)
