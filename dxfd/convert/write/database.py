@@ -22,7 +22,7 @@ _PRAGMAS: Final = (
     "PRAGMA synchronous = FULL",  # a committed batch survives a power cut
     "PRAGMA cache_size = -32000",
     "PRAGMA temp_store = FILE",
-    "PRAGMA locking_mode = NORMAL",
+    "PRAGMA busy_timeout = 15000",  # a look into the .partial from outside must not end the conversion
 )
 
 
