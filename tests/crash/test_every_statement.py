@@ -1,0 +1,51 @@
+"""A crash at every step of a conversion and at every SQL statement of the queue leaves nothing that is not legal."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.crash.seeds import seeded
+
+MOST_AFTER = 100
+"""Steps tried a second time, with the crash behind the step: it differs little from one before the next."""
+
+
+def _start(module: str, *arguments: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", f"tests.crash.{module}", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def _result(process: subprocess.Popen[str]) -> dict[str, Any]:
+    with process:
+        try:
+            out, errors = process.communicate(timeout=170)
+        finally:
+            process.kill()
+    assert process.returncode == 0, errors
+    result: dict[str, Any] = json.loads(out)
+    return result
+
+
+def test_a_crash_at_any_step_of_a_conversion_loses_no_batch_and_publishes_no_half(tmp_path: Path) -> None:
+    folders = [tmp_path / when for when in ("before", "after")]
+    for folder in folders:
+        folder.mkdir()
+    seed = seeded("every step").randrange(1_000_000)
+    before = _start("every_step", folders[0], "before")
+    after = _start("every_step", folders[1], "after", "--vacuum", "--most", MOST_AFTER, "--seed", seed)
+    for result in (_result(before), _result(after)):
+        assert not result["faults"], "\n".join(result["faults"][:20])
+        print(f"{result['crashes']} crashes in {result['steps']} steps; left: {result['left']}")
+        assert result["crashes"] >= min(result["steps"], MOST_AFTER)
+        assert {"no tables", "in_progress", "indexing", "sealed", "published"} <= set(result["left"])
+
+
+def test_a_crash_at_any_statement_of_the_queue_leaves_the_queue_before_or_after_the_change(tmp_path: Path) -> None:
+    result = _result(_start("every_change", tmp_path))
+    print(f"{result['crashes']} crashes in {result['changes']} changes")
+    assert not result["faults"], "\n".join(result["faults"][:20])
+    assert result["crashes"] > 5 * result["changes"]
