@@ -87,11 +87,8 @@ class Leave(msgspec.Struct, frozen=True, kw_only=True, tag="leave"):
     cause: str
 
 
-class Shrink(msgspec.Struct, frozen=True, kw_only=True, tag="shrink"):
-    """Halve the batch from now on."""
-
-
-WorkerCommand = Leave | Shrink
+WorkerCommand = Leave
+"""More kinds may come; a worker ignores those that it does not know."""
 
 
 class WorkOrder(msgspec.Struct, frozen=True, kw_only=True):
