@@ -43,7 +43,7 @@ def frame(tag: str = "") -> tuple[str, str]:
 
 
 def entities(count: int, seed: int = 1) -> Iterator[str]:
-    """Yield `count` entities as DXF text: 40 % LINE, 15 % LWPOLYLINE, 15 % INSERT, 10 % ARC, 8 % CIRCLE, 6 % TEXT, 6 % 3DFACE."""
+    """Yield entities as text: 40 % LINE, 15 % LWPOLYLINE and INSERT each, 10 % ARC, 8 % CIRCLE, 6 % TEXT and 3DFACE."""
     rng = random.Random(seed)
     owner = "17"
     for i in range(count):
@@ -63,7 +63,10 @@ def entities(count: int, seed: int = 1) -> Iterator[str]:
                 f" 10\n{x + rng.random() * 5000}\n 20\n{y + rng.random() * 5000}\n" + (" 42\n0.5\n" if k == 1 else "")
                 for k in range(n)
             )
-            yield f"  0\nLWPOLYLINE{head}100\nAcDbPolyline\n 90\n{n}\n 70\n{rng.randrange(2)}\n 43\n0.0\n 38\n{z}\n{points}"
+            yield (
+                f"  0\nLWPOLYLINE{head}100\nAcDbPolyline\n 90\n{n}\n 70\n{rng.randrange(2)}\n"
+                f" 43\n0.0\n 38\n{z}\n{points}"
+            )
         elif kind < 0.70:
             block = BLOCKS[rng.randrange(len(BLOCKS))]
             yield (
