@@ -1,0 +1,191 @@
+"""One conversion in a process of its own, watched from inside: `python -m tests.bench.probe IN.dxf OUT.db MODE`.
+
+plain: as it is. stages: with a clock in each stage (a thread's time outside its inner stages; the threads overlap).
+one-transaction: all batches in one transaction, no checkpoints. half: leaves at half of the entities. resume SPAWNED:
+goes on until the next batch is committed, SPAWNED being the monotonic time at which the process was started.
+Prints one JSON document. The product has no part in this: the clocks are put around its functions here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dxfd.convert import pipeline
+from dxfd.convert.types import Advanced, Committed, ConvertOptions, Event, Left, Report
+from dxfd.convert.write.writer import Batch, Writer
+
+STAGES = (
+    ("skim", "dxfd.convert.pipeline", "skim"),
+    ("rules", "dxfd.convert.pipeline", "load_rules"),
+    ("read", "dxfd.convert.read.stream", "Stream._chunk"),
+    ("read: slices", "dxfd.convert.read.stream", "_slices"),
+    ("read: heads", "dxfd.convert.pipeline", "heads"),
+    ("match", "dxfd.convert.pipeline", "_Run._match"),
+    ("build", "dxfd.convert.build.model", "Builder.build"),
+    ("build: account", "dxfd.convert.pipeline", "settle"),
+    ("build: rows", "dxfd.convert.pipeline", "_Run._record"),
+    ("build: properties", "dxfd.convert.pipeline", "properties"),
+    ("wait for the writer", "dxfd.convert.write.writer", "Writer.put"),
+    ("write", "dxfd.convert.write.writer", "Writer._commit"),
+    ("write: last batch", "dxfd.convert.write.writer", "Writer.drain"),
+    ("seal", "dxfd.convert.pipeline", "seal"),
+    ("publish", "dxfd.convert.pipeline", "publish"),
+)
+
+
+class Clock:
+    """Exclusive time by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.absent: list[str] = []
+        self._local = threading.local()
+        self._step = ("", 0.0)
+
+    def install(self) -> None:
+        """Put a clock around every stage that there is."""
+        for stage, module, path in STAGES:
+            owner: Any = importlib.import_module(module)
+            *outer, name = path.split(".")
+            for part in outer:
+                owner = getattr(owner, part, None)
+            if not hasattr(owner, name):
+                self.absent.append(stage)
+                continue
+            setattr(owner, name, self._around(stage, getattr(owner, name)))
+        finish = pipeline.finish
+
+        def steps(*arguments: Any, **named: Any) -> Any:
+            def noted(step: Callable[[str], None]) -> Callable[[str], None]:
+                return lambda name: (self._next_step(name), step(name))[1]
+
+            try:  # its callback, wherever it stands among the arguments, is told each step's name
+                return finish(*(noted(a) if callable(a) else a for a in arguments), **named)
+            finally:
+                self._next_step("")
+
+        pipeline.finish = steps
+
+    def _next_step(self, name: str) -> None:
+        now = time.monotonic()
+        before, since = self._step
+        if before:
+            self.seconds[f"finish: {before}"] += now - since
+        self._step = (name, now)
+
+    def _around(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any, **named: Any) -> Any:
+            inner: list[float] = self._local.__dict__.setdefault("inner", [])
+            inner.append(0.0)
+            began = time.monotonic()
+            try:
+                return function(*arguments, **named)
+            finally:
+                spent = time.monotonic() - began
+                self.seconds[stage] += spent - inner.pop()
+                if inner:
+                    inner[-1] += spent
+
+        return timed
+
+
+def in_one_transaction() -> None:
+    """Let all batches join one transaction, without checkpoints."""
+    begun: set[int] = set()
+    drain = Writer.drain
+
+    def commit(self: Writer, batch: Batch) -> None:
+        if id(self) not in begun:
+            begun.add(id(self))
+            self._database.execute("BEGIN IMMEDIATE")
+        for table, parts in batch.tables.items():
+            for part in parts:
+                self._database.ingest(table, part)
+        batch.tables.clear()
+        self._done.put(batch.checkpoint)
+
+    def drain_and_commit(self: Writer) -> None:
+        drain(self)
+        if id(self) in begun:
+            begun.discard(id(self))
+            self._database.execute("COMMIT")
+
+    Writer._commit = commit  # type: ignore[method-assign]
+    Writer.drain = drain_and_commit  # type: ignore[method-assign]
+
+
+def convert(
+    source: Path, output: Path, on_event: Callable[[Event], None], should_leave: Callable[[], str | None]
+) -> Report:
+    """Convert; faulty entities are allowed."""
+    chosen = ConvertOptions(source=source, output=output, max_errors=1_000_000_000)
+    return pipeline.convert(chosen, on_event=on_event, should_leave=should_leave)
+
+
+def half(source: Path, output: Path) -> dict[str, Any]:
+    """Convert half of the drawing and leave."""
+    far = [0.0]
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, Advanced) and event.entities_total:
+            far[0] = event.entities_read / event.entities_total
+
+    try:
+        convert(source, output, on_event, lambda: "half" if far[0] >= 0.5 else None)
+    except Left as left:
+        return {"entities": left.entities_read, "batch": left.batch}
+    return {"entities": 0, "batch": 0}
+
+
+def resume(source: Path, output: Path, spawned: float) -> None:
+    """Go on to the next commit, tell how long that took since the process was started, and end at once."""
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, Committed):
+            print(json.dumps({"seconds": time.monotonic() - spawned}), flush=True)
+            os._exit(0)
+
+    convert(source, output, on_event, lambda: None)
+
+
+def main() -> None:
+    """Do what the mode says."""
+    source, output, mode = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+    clock = Clock()
+    match mode:
+        case "half":
+            print(json.dumps(half(source, output)))
+            return
+        case "resume":
+            resume(source, output, float(sys.argv[4]))
+            raise SystemExit("nothing was left to commit")
+        case "stages":
+            clock.install()
+        case "one-transaction":
+            in_one_transaction()
+    began = time.monotonic()
+    report = convert(source, output, lambda _event: None, lambda: None)
+    total = time.monotonic() - began
+    told = {
+        "total_s": total,
+        "stages": clock.seconds,
+        "absent": clock.absent,
+        "entities": report.entities_read,
+        "elements": report.elements_written,
+        "batches": report.batches,
+        "bytes": output.stat().st_size,
+    }
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()
