@@ -273,6 +273,15 @@ class StoreNewerError(StoreError):
     default_hint = "start the newer dxfd, or point state_dir elsewhere"
 
 
+class StoreBusyError(StoreError):
+    """Somebody else holds the queue database."""
+
+    code = "E_STORE_BUSY"
+    exit_code = 5
+    failure = FailureClass.RETRYABLE
+    default_hint = "end the program that has it open; nothing but dxfd may write to it"
+
+
 class StaleAttemptError(StoreError):
     """A worker that no longer owns its job tried to change it."""
 

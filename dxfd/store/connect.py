@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dxfd.errors import DiskFullError, StoreCorruptError, StoreError
+from dxfd.errors import DiskFullError, StoreBusyError, StoreCorruptError, StoreError
 
-BUSY_TIMEOUT_MS = 5000
-"""Only a person with the sqlite3 shell can hold the lock against us."""
+BUSY_TIMEOUT_MS = 1000
+"""Only a person with the sqlite3 shell can hold the lock against us; the event loop stands still meanwhile."""
 
 
 class Database:
@@ -49,6 +49,7 @@ class Database:
 
         Raises:
             DiskFullError: there is no room; nothing is changed.
+            StoreBusyError: somebody else holds the file; nothing is changed.
             StoreError: SQLite refused; nothing is changed.
         """
         self.run("BEGIN IMMEDIATE")
@@ -118,6 +119,8 @@ def translated(path: Path) -> Iterator[None]:
         name = getattr(error, "sqlite_errorname", "")
         if name.startswith("SQLITE_FULL"):
             raise DiskFullError(f"no room on the disk of the queue database {path}") from error
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            raise StoreBusyError(f"another program holds the queue database {path}") from error
         if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
             raise StoreCorruptError(
                 f"the queue database {path} is damaged: {error}",

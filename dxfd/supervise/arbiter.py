@@ -20,7 +20,7 @@ from dxfd.config.model import Settings
 from dxfd.contract.progress import Progress, WorkOrder
 from dxfd.contract.states import FINAL, JobEvent, JobState
 from dxfd.contract.times import Clock
-from dxfd.errors import DiskFullError, StaleAttemptError
+from dxfd.errors import DiskFullError, StaleAttemptError, StoreBusyError
 from dxfd.store.queue import Queue
 from dxfd.store.rows import JobRow
 from dxfd.supervise import meter
@@ -34,7 +34,7 @@ from dxfd.supervise.scheduler import Wish, pick, worker_count
 PROGRESS_WRITE_S = 1.0
 """Progress of a job is written to the queue this often at most."""
 MEASURE_S = 0.5
-DISK_FULL_LOG_S = 60.0
+TROUBLE_LOG_S = 60.0
 CANDIDATES = 64
 _DEFAULT_BATCH = 20_000
 """What is halved after memory trouble when no batch size is set."""
@@ -78,7 +78,7 @@ class Arbiter:
         self._written: dict[int, tuple[float, Progress | None]] = {}
         self._noted: set[str] = set()
         self._measured_at = 0.0
-        self._disk_full_at = float("-inf")
+        self._trouble_at = float("-inf")
         self._paused = queue.listing.paused()
         self.draining = False
         budget = settings.memory_budget.of(meter.host_memory_bytes())
@@ -214,11 +214,11 @@ class Arbiter:
             pending = duty()
             if pending is not None:
                 await pending
-        except DiskFullError as error:
+        except (DiskFullError, StoreBusyError) as error:
             # Nothing was changed. What could not be written is still in the children and is tried again next round.
-            if _now() - self._disk_full_at > DISK_FULL_LOG_S:
-                self._disk_full_at = _now()
-                log.error("queue_disk_full", duty=name, text=error.message)  # noqa: TRY400
+            if _now() - self._trouble_at > TROUBLE_LOG_S:
+                self._trouble_at = _now()
+                log.error("queue_not_writable", duty=name, code=error.code, text=error.message)  # noqa: TRY400
 
     async def _rest(self) -> None:
         if self.draining and not self._children:

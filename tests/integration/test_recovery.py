@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from dxfd.contract.messages import JobOptions, JobRef
 from dxfd.contract.states import JobState
-from tests.support.daemon import daemon
+from tests.support.daemon import daemon, refused
 from tests.support.polling import wait_for
 from tests.support.tables import same_tables
 
+ROOT = Path(__file__).parents[2]
 MANY = JobOptions(batch_size=100)
 
 
@@ -108,7 +114,7 @@ def test_a_job_that_kills_its_workers_is_quarantined_with_the_cause(dxfd, small)
 
 
 def test_a_silent_worker_is_taken_for_hung(large):
-    with daemon(worker_timeout_s="1s") as dxfd:
+    with daemon(worker_timeout_s="4s") as dxfd:
         job = dxfd.submit(large, dxfd.folder / "a.db", options=MANY)
         os.kill(dxfd.wait_batch(job.id, 1).pid, signal.SIGSTOP)
         assert dxfd.wait_final(job.id).state is JobState.SUCCEEDED
@@ -143,3 +149,26 @@ def test_a_higher_priority_goes_first(dxfd, small):
     dxfd.ref("resume")
     dxfd.wait_final(low.id)
     assert dxfd.job(high.id).finished_at < dxfd.job(low.id).started_at
+
+
+def test_a_full_disk_under_the_queue_is_sat_out():
+    own = ["unshare", "--mount", "--propagation", "private"]
+    if shutil.which("unshare") is None or subprocess.run([*own, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk needs root")
+    argv = [*own, sys.executable, "-m", "tests.support.full_disk"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_somebody_in_the_queue_database_is_sat_out(dxfd, small):
+    with closing(sqlite3.connect(dxfd.queue_path, isolation_level=None)) as intruder:
+        intruder.execute("BEGIN IMMEDIATE")
+        assert refused(dxfd.submit, small, dxfd.folder / "a.db").code == "E_STORE_BUSY"
+        intruder.execute("ROLLBACK")
+    job = dxfd.submit(small, dxfd.folder / "a.db")
+    with closing(sqlite3.connect(dxfd.queue_path, isolation_level=None)) as intruder:
+        wait_for(lambda: dxfd.job(job.id).pid)
+        intruder.execute("BEGIN IMMEDIATE")
+        wait_for(lambda: dxfd.log_lines("queue_not_writable"))
+        intruder.execute("ROLLBACK")
+    assert dxfd.wait_final(job.id).state is JobState.SUCCEEDED
