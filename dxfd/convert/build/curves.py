@@ -15,10 +15,10 @@ _MOST: Final = 360
 
 
 def segments_for(radius: Floats, sweep: Floats, tolerance_m: float = TOLERANCE_M) -> Ints:
-    """Return (n,) chords needed: never coarser than 45°, never more than 360."""
+    """Return (n,) chords needed: none of more than 45°, and never more than 360 of them."""
     safe = np.maximum(np.abs(radius), 1e-9)
     step = 2.0 * np.arccos(np.clip(1.0 - tolerance_m / safe, -1.0, 1.0))
-    step = np.clip(step, 2 * np.pi / _MOST, _COARSEST)
+    step = np.minimum(step, _COARSEST)  # 0 for a radius beyond all measure: then as many as allowed
     chords = np.ceil(np.abs(sweep) / step - 1e-9)
     return np.fmin(np.fmax(chords, 1), _MOST).astype(np.int64)  # fmax: what overflowed to nan gets one, and is refused
 

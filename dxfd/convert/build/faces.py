@@ -66,8 +66,11 @@ def _polyface(at: Floats, flags: Ints, index: Ints) -> tuple[Floats, Ints]:
     place = at[is_place]
     corner = np.abs(index[~is_place & ((flags & 128) == 128)])
     triangles = np.concatenate([corner[:, [0, 1, 2]], corner[corner[:, 3] > 0][:, [0, 2, 3]]]) - 1
-    good = ((triangles >= 0) & (triangles < len(place))).all(axis=1)
-    return place, triangles[good]
+    triangles = triangles[((triangles >= 0) & (triangles < len(place))).all(axis=1)]
+    if not len(triangles):
+        return place, triangles
+    used, flat = np.unique(triangles, return_inverse=True)  # a vertex that no face has is not to be seen
+    return place[used], flat.reshape(-1, 3)
 
 
 def _polymesh(at: Floats, flags: Ints, shape: Ints) -> tuple[Floats, Ints]:
