@@ -15,7 +15,7 @@ import adbc_driver_manager
 import adbc_driver_sqlite.dbapi
 import pyarrow as pa
 
-from dxfd.errors import DiskFullError, OutputBusyError, OutputError, OutputNotWritableError, SourceUnreadableError
+from dxfd.errors import DiskFullError, DxfdError, OutputBusyError, OutputError, OutputNotWritableError
 
 _PRAGMAS: Final = (
     "PRAGMA journal_mode = TRUNCATE",  # rows are appended: a rollback journal stays small, a WAL would write all twice
@@ -26,8 +26,8 @@ _PRAGMAS: Final = (
 )
 
 
-class NotUniqueError(OutputError):
-    """A unique index found equal keys."""
+class NotUniqueError(Exception):
+    """A unique index found equal keys: for finish.py to mend, never for a user."""
 
 
 class Database:
@@ -110,7 +110,7 @@ class Database:
         self.ingest(table, pa.table({name: [value] for name, value in values.items()}))
 
 
-def _translated(error: Exception, path: Path) -> OutputError | DiskFullError | SourceUnreadableError:
+def _translated(error: Exception, path: Path) -> DxfdError | NotUniqueError:
     text = str(error)
     low = text.lower()
     if "disk is full" in low or "disk full" in low:
