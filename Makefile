@@ -35,7 +35,7 @@ unit: $(STAMP)  ## pytest
 bench: $(STAMP)  ## speed and memory against ogr2ogr and ezdxf; writes tests/bench/RESULTS.md
 	@$(BIN)/python -m tests.bench.run $(ARGS)
 
-soak: $(STAMP)  ## random kills and pauses for long (ROUNDS=200)
+soak: $(STAMP)  ## random kills and pauses for long (ARGS="--rounds 200 --seed 7")
 	@$(BIN)/python -m tests.crash.soak $(ARGS)
 
 format: $(STAMP)  ## ruff format and safe fixes

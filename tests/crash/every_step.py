@@ -4,7 +4,7 @@ A step is a statement or an ingest on the output's connection, or an fsync, a re
 2, 3, … a forked child converts and kills itself at step n; then another one goes on. Nothing is converted in this
 process, so that it stays without threads and forking is safe; a fork takes a tenth of what starting Python would.
 
-`python -m tests.crash.every_step FOLDER before|after [--most N] [--seed N] [--vacuum]` prints one JSON document.
+`python -m tests.crash.every_step FOLDER before|after [--most N] [--always N] [--seed N] [--vacuum]` prints JSON.
 """
 
 from __future__ import annotations
@@ -38,8 +38,6 @@ from tests.crash.drawing import write_rich_drawing
 
 ENTITIES = 280
 BATCH = 80
-ALWAYS = 40
-"""So many first and last steps are never left out."""
 
 
 class Steps:
@@ -226,13 +224,13 @@ def warm_up() -> None:
     gc.freeze()
 
 
-def chosen_steps(steps: int, most: int, rng: random.Random) -> list[int]:
-    """Return the steps to crash at: all of them, or the first, the last and some in between."""
+def chosen_steps(steps: int, most: int, always: int, rng: random.Random) -> list[int]:
+    """Return the steps to crash at: all of them, or the first and last `always` and some in between."""
     if steps <= most:
         return list(range(1, steps + 2))  # one more, which must survive
-    middle = range(ALWAYS + 1, steps - ALWAYS + 1)
-    picked = rng.sample(middle, max(0, min(len(middle), most - 2 * ALWAYS)))
-    return sorted([*range(1, ALWAYS + 1), *picked, *range(steps - ALWAYS + 1, steps + 2)])
+    middle = range(always + 1, steps - always + 1)
+    picked = rng.sample(middle, max(0, min(len(middle), most - 2 * always)))
+    return sorted([*range(1, always + 1), *picked, *range(steps - always + 1, steps + 2)])
 
 
 def main() -> None:
@@ -241,13 +239,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("when", choices=["before", "after"])
     parser.add_argument("--most", type=int, default=1_000_000)
+    parser.add_argument("--always", type=int, default=40, help="first and last steps that are never left out")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--vacuum", action="store_true")
     arguments = parser.parse_args()
     warm_up()
     experiment = Experiment(arguments.folder, arguments.when, vacuum=arguments.vacuum)
     outcome = Outcome(steps=experiment.steps())
-    for step in chosen_steps(outcome.steps, arguments.most, random.Random(arguments.seed)):
+    for step in chosen_steps(outcome.steps, arguments.most, arguments.always, random.Random(arguments.seed)):
         experiment.crash_at(step, outcome)
     json.dump({**outcome.__dict__, "left": dict(outcome.left)}, sys.stdout)
 

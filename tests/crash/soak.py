@@ -55,6 +55,7 @@ class Totals:
     attempts_resumed: int = 0
     attempts_cut_off: int = 0
     attempts_by_signal: int = 0
+    attempts_failed: int = 0
     longest_orphan_s: float = 0.0
     elapsed_s: float = 0.0
 
@@ -208,6 +209,9 @@ class Soak:
             self.totals.attempts_resumed += row["resumed_from_batch"] > 0
             self.totals.attempts_cut_off += row["cause"] == "cut_off"
             self.totals.attempts_by_signal += row["cause"] == "signal"
+            if row["cause"] == "failed":
+                self.totals.attempts_failed += 1
+                print(f"{who} failed: {row['detail']}", flush=True)
 
 
 def _check_story(connection: sqlite3.Connection) -> None:

@@ -8,10 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.crash.seeds import seeded
 
-MOST_AFTER = 100
+MOST_AFTER = 60
 """Steps tried a second time, with the crash behind the step: it differs little from one before the next."""
+
+DEADLINE_S = 380
 
 
 def _start(module: str, *arguments: object) -> subprocess.Popen[str]:
@@ -22,7 +26,7 @@ def _start(module: str, *arguments: object) -> subprocess.Popen[str]:
 def _result(process: subprocess.Popen[str]) -> dict[str, Any]:
     with process:
         try:
-            out, errors = process.communicate(timeout=170)
+            out, errors = process.communicate(timeout=DEADLINE_S)
         finally:
             process.kill()
     assert process.returncode == 0, errors
@@ -30,13 +34,14 @@ def _result(process: subprocess.Popen[str]) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.timeout(400)
 def test_a_crash_at_any_step_of_a_conversion_loses_no_batch_and_publishes_no_half(tmp_path: Path) -> None:
     folders = [tmp_path / when for when in ("before", "after")]
     for folder in folders:
         folder.mkdir()
     seed = seeded("every step").randrange(1_000_000)
     before = _start("every_step", folders[0], "before")
-    after = _start("every_step", folders[1], "after", "--vacuum", "--most", MOST_AFTER, "--seed", seed)
+    after = _start("every_step", folders[1], "after", "--vacuum", "--most", MOST_AFTER, "--always", 10, "--seed", seed)
     for result in (_result(before), _result(after)):
         assert not result["faults"], "\n".join(result["faults"][:20])
         print(f"{result['crashes']} crashes in {result['steps']} steps; left: {result['left']}")
