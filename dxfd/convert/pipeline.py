@@ -456,7 +456,12 @@ class _Run:
         database.execute("COMMIT")
         memory.trim()
         boxes = self.spool.boxes() if self.spool.complete else None
-        finish(database, self.checkpoint.elements_written, boxes, lambda _step: self._advanced(Phase.INDEX))
+        finish(database, self.checkpoint.elements_written, boxes, self._finishing_step)
+
+    def _finishing_step(self, _name: str) -> None:
+        self._advanced(Phase.INDEX)
+        if cause := self.should_leave():  # finishing goes on where it was left: at the first step that is not done
+            raise Left(cause, self.checkpoint.current_batch_number, self.checkpoint.entities_read)
 
     def _report(self, database: Database) -> Report:
         done = self.checkpoint
