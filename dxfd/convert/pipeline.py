@@ -93,7 +93,14 @@ def convert(options: ConvertOptions, *, on_event: OnEvent, should_leave: ShouldL
     with np.errstate(all="ignore"), Source(options.source) as source:
         check_target(output)
         rules = load_rules(options.templates)
+
+        def tick() -> None:
+            on_event(_preparing(source))
+            if cause := should_leave():
+                raise Left(cause, 0, 0)
+
         with Lock(output):
+            source.prepare(output.parent, tick)
             run = _Run(options, source, rules, output, on_event, should_leave, began)
             return run.go()
 
@@ -374,9 +381,9 @@ class _Run:
             last_entity_id=head.handle_text(chunk.count - 1) if chunk.count else now.last_entity_id,
         )  # fmt: skip
         if counts.errors and self.options.error_action is ErrorAction.STOP:
-            first = account.found[0]
+            first = min((row for row in account.issues if row["severity"] == "error"), key=lambda row: row["line"])
             raise TooManyIssuesError(
-                f"{first.message} (handle {first.handle or '-'}, line {first.line})",
+                f"{first['message']} (handle {first['handle'] or '-'}, line {first['line']})",
                 hint="use --error-action skip to go on without faulty entities",
             )
         if self.checkpoint.error_count > self.options.max_errors:
@@ -508,6 +515,14 @@ class _Run:
                 entities_per_s=(done.entities_read - self.resumed_from) / elapsed,
             )
         )  # fmt: skip
+
+
+def _preparing(source: Source) -> Advanced:
+    """Return the progress of a drawing whose text is still being made."""
+    return Advanced(
+        phase=Phase.SKIM, bytes_done=0, bytes_total=source.file_size, entities_read=0, entities_total=0,
+        elements_written=0, batch=0, error_count=0, rss_bytes=memory.rss(), entities_per_s=0.0,
+    )  # fmt: skip
 
 
 class _LazyBlocks(Blocks):

@@ -14,7 +14,9 @@ from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.stream import Chunk
 
 _TEXTS: Final = ("TEXT", "MTEXT")
-_FORMAT: Final = re.compile(r"\\[ACFHQTWacfhqtw][^;\\{}]*;|\\[LlOoKk]|[{}]")
+_FORMAT: Final = re.compile(r"\\[\\{}~PNX]|\\S[^;]*;|\\[ACFHQTWacfhpqtw][^;\\{}]*;|\\[LlOoKk]|[{}]")
+"""Read from the left, so that an escaped backslash (C:\\\\Plans) is not taken for the beginning of \\P."""
+_PERCENT: Final = re.compile(r"%%(\d{3}|[cdpouk%])", re.IGNORECASE)
 
 
 def properties(chunk: Chunk, elements: Ints, guids: Any, first_id: int, codec: str) -> pa.Table:
@@ -69,11 +71,23 @@ def properties(chunk: Chunk, elements: Ints, guids: Any, first_id: int, codec: s
 
 def plain(text: str, kind: str) -> str:
     r"""Return the words of a TEXT (%%d %%c %%p) or MTEXT (\P, fonts, heights, stacks) without their formatting."""
-    for code, character in (("%%d", "°"), ("%%c", "⌀"), ("%%p", "±"), ("%%D", "°"), ("%%C", "⌀"), ("%%P", "±")):
-        text = text.replace(code, character)
-    if kind != "MTEXT":
-        return text
-    text = text.replace("\\P", "\n").replace("\\~", "\u00a0")
-    text = re.sub(r"\\S([^;]*);", lambda m: m.group(1).replace("^", "/").replace("#", "/"), text)
-    text = _FORMAT.sub("", text)
-    return re.sub(r"\\([\\{}])", r"\1", text)
+    text = _PERCENT.sub(_percent, text)
+    return _FORMAT.sub(_unformatted, text) if kind == "MTEXT" else text
+
+
+def _percent(match: re.Match[str]) -> str:
+    code = match.group(1).lower()
+    if code.isdigit():
+        return chr(int(code)) if int(code) else ""
+    return {"d": "°", "c": "⌀", "p": "±", "%": "%"}.get(code, "")
+
+
+def _unformatted(match: re.Match[str]) -> str:
+    code = match.group(0)
+    if code in {"\\P", "\\N", "\\X"}:  # paragraph, column, line of a dimension
+        return "\n"
+    if code == "\\~":
+        return "\u00a0"
+    if code.startswith("\\S"):
+        return code[2:].removesuffix(";").replace("^", "/", 1).replace("#", "/", 1)
+    return code[1] if code[0] == "\\" and code[1] in "\\{}" else ""

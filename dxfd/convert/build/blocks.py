@@ -52,6 +52,10 @@ class Blocks:
         """Take the content of the BLOCKS section."""
         for chunk in chunks:
             self._read(chunk)
+        for (
+            name
+        ) in self._blocks:  # in this order, not in that of use: where a cycle is cut must not depend on a resumption
+            self._resolve(name, ())
 
     def extents(self, name: str) -> tuple[Floats, Floats] | None:
         """Return low and high (3,) from the base point; None if the block is missing or has no extents."""

@@ -22,8 +22,9 @@ _WINDOW: Final = 8 << 20
 _SMALL: Final = 32 << 20
 """HEADER and TABLES are read whole up to this size; what lies behind is passed over and reported."""
 _SAMPLE: Final = 1 << 20
-_SECTION = re.compile(rb"(?:^|\n)[ \t]*0[ \t]*\r?\n[ \t]*SECTION[ \t]*\r?\n[ \t]*2[ \t]*\r?\n([^\r\n]*)\r?\n")
+_SECTION = re.compile(rb"(?:^|\n)([ \t]*0[ \t]*\r?\n[ \t]*SECTION[ \t]*\r?\n[ \t]*2[ \t]*\r?\n([^\r\n]*)\r?\n)")
 _ENDSEC = re.compile(rb"(?:^|\n)([ \t]*0[ \t]*\r?\n[ \t]*ENDSEC[ \t]*(?:\r?\n|$))")
+_EOF = re.compile(rb"(?:^|\n)([ \t]*0[ \t]*\r?\n[ \t]*EOF[ \t]*(?:\r?\n|$))")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +95,7 @@ def skim(source: Source) -> Skim:
     if not sections:
         raise NotDxfError(f"{source.path} has no SECTION: it is not a DXF drawing, or it was cut off at once")
     notes += [
-        ("section_cut_off", f"section {section.name} has no ENDSEC: the file is cut off")
-        for section in sections
-        if not section.closed
+        ("section_cut_off", f"section {section.name} has no ENDSEC") for section in sections if not section.closed
     ]
     header = _header(source, sections)
     version = header.get("$ACADVER", [(1, b"AC1009")])[0][1].decode("ascii", "replace").strip().upper()
@@ -123,33 +122,46 @@ def skim(source: Source) -> Skim:
     )  # fmt: skip
 
 
-def _sections(source: Source) -> list[Section]:
+def _sections(source: Source, *, thorough: bool = False) -> list[Section]:
+    """Return all sections. That ENTITIES is whole is checked at first by OBJECTS behind it: looking is a pass of its own."""
     found: list[Section] = []
     at = counted = len(BOM) if source.read(0, len(BOM)) == BOM else 0
     line = 1
     while True:
         mark = _find(source, b"SECTION", _SECTION, at)
         if mark is None:
-            return found
+            break
         name_end, match = mark
         line += _newlines(source, counted, name_end)
         counted = name_end
-        end = _find(source, b"ENDSEC", _ENDSEC, name_end)
-        stop = source.size if end is None else end[0] - len(end[1].group(1))
-        found.append(
-            Section(name=match.group(1).strip().decode("ascii", "replace").upper(), start=name_end, end=stop,
-                    line=line, closed=end is not None)
-        )  # fmt: skip
-        if end is None:
-            return found
-        at = stop
+        name = match.group(2).strip().decode("ascii", "replace").upper()
+        at, closed = _section_end(source, name_end, thorough=thorough or name != "ENTITIES")
+        found.append(Section(name=name, start=name_end, end=at, line=line, closed=closed))
+    names = {section.name for section in found}
+    if not thorough and "ENTITIES" in names and "OBJECTS" not in names:
+        return _sections(source, thorough=True)
+    return found
 
 
-def _find(source: Source, word: bytes, pattern: re.Pattern[bytes], start: int) -> tuple[int, re.Match[bytes]] | None:
+def _section_end(source: Source, start: int, *, thorough: bool) -> tuple[int, bool]:
+    """Return where a section's content ends, and whether by its ENDSEC; without one, the next SECTION or EOF ends it."""
+    end = _find(source, b"ENDSEC", _ENDSEC, start)
+    stop = source.size if end is None else end[0] - len(end[1].group(1))
+    following = _find(source, b"SECTION", _SECTION, start, stop) if thorough or end is None else None
+    if following is None and end is None:
+        following = _find(source, b"EOF", _EOF, start)
+    if following is None:
+        return stop, end is not None
+    return following[0] - len(following[1].group(1)), False
+
+
+def _find(
+    source: Source, word: bytes, pattern: re.Pattern[bytes], start: int, until: int | None = None
+) -> tuple[int, re.Match[bytes]] | None:
     """Return (offset behind the match, match) of the first verified mark from `start` on."""
     at = start
     while True:
-        hit = source.find(word, at)
+        hit = source.find(word, at, until)
         if hit < 0:
             return None
         first = max(start, hit - 24, 0)

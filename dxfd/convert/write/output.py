@@ -123,7 +123,7 @@ def check_target(output: Path) -> None:
         raise OutputNotWritableError(f"this user may not write in {folder}")
     if output.is_dir():
         raise OutputForeignError(f"{output} is a folder", hint="give the name of the database file")
-    if output.exists() and not _is_ours(output):
+    if output.exists() and not (output.is_file() and _is_ours(output)):
         raise OutputForeignError(f"{output} exists and was not written by dxfd")
 
 
@@ -173,8 +173,10 @@ def write_checkpoint(database: Database, checkpoint: Checkpoint) -> None:
 def discard(partial: Path) -> None:
     """Remove an interrupted run and its journal."""
     for name in (partial, Path(f"{partial}-journal"), Path(f"{partial}-wal"), Path(f"{partial}-shm")):
-        with contextlib.suppress(FileNotFoundError):
-            name.unlink()
+        try:
+            name.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputNotWritableError(f"{name} cannot be removed: {error.strerror}") from error
 
 
 def publish(partial: Path, output: Path) -> None:
