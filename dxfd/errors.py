@@ -115,14 +115,6 @@ class DwgNotReadError(SourceError):
     default_hint = "save it as DXF (ASCII) from the CAD program"
 
 
-class BinaryDxfError(SourceError):
-    """The file is a binary DXF drawing, which is not read yet."""
-
-    code = "E_BINARY_DXF"
-    exit_code = 65
-    default_hint = "save it as ASCII DXF"
-
-
 class SourceDamagedError(SourceError):
     """The drawing is damaged beyond use."""
 

@@ -11,10 +11,10 @@ import hashlib
 import os
 import stat
 from pathlib import Path
-from typing import Final, Self
+from typing import IO, Final, Self
 
+from dxfd.convert.read.spooled import Tick, is_spooled, spool
 from dxfd.errors import (
-    BinaryDxfError,
     DwgNotReadError,
     NotDxfError,
     SourceChangedError,
@@ -24,7 +24,6 @@ from dxfd.errors import (
     SourceUnreadableError,
 )
 
-BINARY_SENTINEL: Final = b"AutoCAD Binary DXF\r\n\x1a\x00"
 BOM: Final = b"\xef\xbb\xbf"
 _SNIFF_BYTES: Final = 65_536
 _SAMPLES: Final = 16
@@ -35,7 +34,6 @@ _OTHER_FORMATS: Final = (
     (b"\xff\xd8\xff", "a JPEG picture"),
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "a gzip file"),
     (b"SQLite format 3\x00", "an SQLite database"),
     (b"ISO-10303-21", "a STEP or IFC file"),
     (b"\x7fELF", "a program"),
@@ -44,11 +42,12 @@ _OTHER_FORMATS: Final = (
 
 
 class Source:
-    """An open ASCII DXF file.
+    """An open drawing. Text comes from the file itself, or from what prepare() made of a binary or compressed one.
 
     Attributes:
         path: absolute path.
-        size: bytes, when opened.
+        file_size: bytes of the file, when opened.
+        size: bytes of the text; those of the file until prepare().
         mtime_ns: modification time, when opened.
         cr_only: line ends are bare CR (old Macintosh); read() then gives LF.
         fingerprint: sha256 hex over size, mtime and samples of the content.
@@ -65,12 +64,14 @@ class Source:
         try:
             info = os.fstat(self._fd)
             _check_kind(path, info)
-            self.size = info.st_size
+            self.size = self.file_size = info.st_size
             self.mtime_ns = info.st_mtime_ns
             self.cr_only = False
+            self._text: IO[bytes] | None = None
             head = self.read(0, _SNIFF_BYTES)
-            _sniff(path, head)
-            self.cr_only = b"\r" in head and b"\n" not in head
+            self._spooled = is_spooled(head)
+            if not self._spooled:
+                self._take_text(head)
             self.fingerprint = self._fingerprint()
         except BaseException:
             os.close(self._fd)
@@ -80,7 +81,28 @@ class Source:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._text is not None:
+            self._text.close()
         os.close(self._fd)
+
+    def prepare(self, folder: Path, tick: Tick) -> None:
+        """Make the text of a binary or compressed drawing in `folder`; nothing to do for others.
+
+        Raises:
+            SourceError: it is damaged, or what is compressed is no drawing.
+            DiskFullError: no room in the folder.
+        """
+        if self._spooled and self._text is None:
+            text = spool(self.read, self.file_size, folder, tick)
+            self._text = text
+            self.size = os.fstat(text.fileno()).st_size
+            if self.size == 0:
+                raise SourceEmptyError(f"{self.path} holds nothing")
+            self._take_text(self.read(0, _SNIFF_BYTES))
+
+    def _take_text(self, head: bytes) -> None:
+        _sniff(self.path, head)
+        self.cr_only = b"\r" in head and b"\n" not in head
 
     def read(self, offset: int, count: int) -> bytes:
         """Return up to `count` bytes from `offset`; fewer only at the end of the file.
@@ -91,7 +113,7 @@ class Source:
         parts = []
         while count > 0:
             try:
-                part = os.pread(self._fd, count, offset)
+                part = os.pread(self._fd if self._text is None else self._text.fileno(), count, offset)
             except OSError as error:
                 raise SourceUnreadableError(f"{self.path} cannot be read at byte {offset}: {error.strerror}") from error
             if not part:
@@ -105,7 +127,7 @@ class Source:
     def check_unchanged(self) -> None:
         """Raise SourceChangedError if the file is not what it was when opened."""
         info = os.fstat(self._fd)
-        if (info.st_size, info.st_mtime_ns) != (self.size, self.mtime_ns):
+        if (info.st_size, info.st_mtime_ns) != (self.file_size, self.mtime_ns):
             raise SourceChangedError(f"{self.path} changed while it was being read")
 
     def find(self, pattern: bytes, start: int, end: int | None = None) -> int:
@@ -156,8 +178,6 @@ def _check_kind(path: Path, info: os.stat_result) -> None:
 
 def _sniff(path: Path, head: bytes) -> None:
     """Refuse what is no ASCII DXF, by its first bytes; libmagic knows less about CAD files than these ten lines."""
-    if head.startswith(BINARY_SENTINEL[:18]):
-        raise BinaryDxfError(f"{path} is a binary DXF, which is not read yet")
     if head[:2] == b"AC" and head[2:6].isdigit():
         raise DwgNotReadError(f"{path} is a DWG drawing ({head[:6].decode()}), not a DXF")
     for magic, name in _OTHER_FORMATS:
