@@ -149,3 +149,14 @@ def find_socket(
     if not (mine / SOCKET_NAME).exists() and (SYSTEM_RUN / SOCKET_NAME).exists():
         return endpoint_of(SYSTEM_RUN)
     return check_endpoint(endpoint_of(mine))
+
+
+def is_drawing(name: str) -> bool:
+    """Return whether a file's name says DXF, plain or compressed."""
+    return name.lower().endswith((".dxf", ".dxf.gz"))
+
+
+def database_of(drawing: Path) -> Path:
+    """Return where a drawing's database goes by default: beside it, `plan.dxf` and `plan.dxf.gz` to `plan.db`."""
+    plain = drawing.with_suffix("") if drawing.name.lower().endswith(".dxf.gz") else drawing
+    return plain.with_suffix(".db")

@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from dxfd.errors import (
     DxfdError,
@@ -19,9 +18,7 @@ from dxfd.errors import (
     SourceUnreadableError,
     UsageError,
 )
-
-SUFFIX: Final = ".dxf"
-OUTPUT_SUFFIX: Final = ".db"
+from dxfd.paths import database_of, is_drawing
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ def plan(arguments: Sequence[str], output: str | None, *, cwd: Path) -> Plan:
     """Return what to submit.
 
     Args:
-        arguments: files, folders (searched for *.dxf in any case), globs.
+        arguments: files, folders (searched for *.dxf and *.dxf.gz in any case), globs.
         output: a file (for one drawing), a folder, or None = beside each drawing.
         cwd: what relative paths start from.
 
@@ -123,7 +120,7 @@ def _in_folder(folder: Path, argument: str, problems: list[tuple[str, DxfdError]
         folders.sort()
         for name in sorted(names):
             path = Path(parent, name)
-            if name.lower().endswith(SUFFIX) and path.is_file():
+            if is_drawing(name) and path.is_file():
                 any_found = True
                 yield _Found(path, path.relative_to(folder))
     if not any_found and len(problems) == before:
@@ -146,11 +143,11 @@ def _in_glob(argument: str, cwd: Path, problems: list[tuple[str, DxfdError]]) ->
 
 def _target(item: _Found, output: str | None, cwd: Path, *, one_file: bool) -> Path:
     if output is None:
-        return item.source.with_suffix(OUTPUT_SUFFIX)
+        return database_of(item.source)
     path = _absolute(output, cwd)
     if one_file and not output.endswith("/") and not path.is_dir():
         return path
-    return (path / item.below).with_suffix(OUTPUT_SUFFIX)
+    return database_of(path / item.below)
 
 
 def _check_targets(drawings: Sequence[Drawing]) -> None:

@@ -28,6 +28,7 @@ from dxfd.errors import (
     ResumeNeededError,
     UsageError,
 )
+from dxfd.paths import database_of
 
 if TYPE_CHECKING:
     from dxfd.convert.types import ConvertOptions, Interrupted, Left, Report, ResumePolicy
@@ -178,7 +179,7 @@ def _options(source: Path, output: Path | None, chosen: _Chosen, *, default_temp
     if chosen.resume and chosen.restart:
         raise UsageError("--resume and --restart exclude each other")
     source = source.absolute()
-    target = output.absolute() if output is not None else source.with_suffix(".db")
+    target = output.absolute() if output is not None else database_of(source)
     if target == source:
         raise UsageError(f"{source} would be written over itself", hint="name another OUT.db")
     policy = ResumePolicy.RESUME if chosen.resume else ResumePolicy.RESTART if chosen.restart else ResumePolicy.AUTO

@@ -103,3 +103,11 @@ def test_name_that_is_no_utf8_is_told(tree):
     planned = plan([str(path)], None, cwd=tree)
     assert planned.drawings == []
     assert "UTF-8" in planned.problems[0][1].message
+
+
+def test_compressed_drawings_are_found_and_lose_both_endings(tree):
+    (tree / "in" / "level1" / "roof.DXF.gz").write_bytes(b"\x1f\x8b")
+
+    found = dict(pairs(plan(["in/level1"], None, cwd=tree), tree))
+
+    assert found["in/level1/roof.DXF.gz"] == "in/level1/roof.db"
