@@ -62,18 +62,23 @@ class Clock:
                 self.absent.append(stage)
                 continue
             setattr(owner, name, self._around(stage, getattr(owner, name)))
-        finish = pipeline.finish
+        conversion: Any = pipeline
+        finish = conversion.finish
 
         def steps(*arguments: Any, **named: Any) -> Any:
             def noted(step: Callable[[str], None]) -> Callable[[str], None]:
-                return lambda name: (self._next_step(name), step(name))[1]
+                def told(name: str) -> None:
+                    self._next_step(name)
+                    step(name)
+
+                return told
 
             try:  # its callback, wherever it stands among the arguments, is told each step's name
                 return finish(*(noted(a) if callable(a) else a for a in arguments), **named)
             finally:
                 self._next_step("")
 
-        pipeline.finish = steps
+        conversion.finish = steps
 
     def _next_step(self, name: str) -> None:
         now = time.monotonic()

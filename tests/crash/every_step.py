@@ -98,7 +98,7 @@ def in_child(work: Callable[[Callable[[str, Any], None]], None]) -> Ended:
     if pid == 0:
         try:
             os.close(source)
-            work(lambda key, value: os.write(sink, json.dumps([key, value]).encode() + b"\n") and None)
+            work(functools.partial(_tell, sink))
             os._exit(0)
         except BaseException:  # noqa: BLE001  (a child must never return into its parent's code)
             traceback.print_exc()
@@ -110,6 +110,10 @@ def in_child(work: Callable[[Callable[[str, Any], None]], None]) -> Ended:
     if status not in {0, -signal.SIGKILL}:
         raise RuntimeError(f"a child ended with {status}")
     return Ended(status != 0, told)
+
+
+def _tell(sink: int, key: str, value: Any) -> None:
+    os.write(sink, json.dumps([key, value]).encode() + b"\n")
 
 
 class Experiment:
@@ -219,8 +223,9 @@ def warm_up() -> None:
     """Load what every child would load anew."""
     for name in ("encodings.cp1252", "ezdxf.disassemble", "numpy.ma"):
         importlib.import_module(name)
-    pipeline.load_rules = functools.cache(pipeline.load_rules)
-    pipeline.load_rules(None)
+    conversion: Any = pipeline
+    conversion.load_rules = functools.cache(conversion.load_rules)
+    conversion.load_rules(None)
     gc.freeze()
 
 

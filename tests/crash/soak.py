@@ -238,7 +238,7 @@ def soak(kills: int, seed: int) -> Totals:
     with (
         tempfile.TemporaryDirectory(prefix="dxfd-soak-") as name,
         prepared(Path(name)) as drawings,
-        daemon(**SETTINGS) as dxfd,
+        daemon(start=True, **SETTINGS) as dxfd,
         Watch(dxfd.folder) as watch,
     ):
         return Soak(dxfd, drawings, random.Random(seed), watch).run(kills)

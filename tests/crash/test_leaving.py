@@ -50,7 +50,9 @@ def _convert(source: Path, output: Path, asked: Asked) -> Path:
 
 
 @pytest.mark.parametrize("step", [1, 2, 5])
-def test_asked_while_finishing_it_leaves_and_the_next_run_does_the_rest(source, undisturbed, tmp_path, step):
+def test_asked_while_finishing_it_leaves_and_the_next_run_does_the_rest(
+    source: Path, undisturbed: Path, tmp_path: Path, step: int
+) -> None:
     output = tmp_path / "out.db"
     with pytest.raises(Left) as left:
         _convert(source, output, Asked(Phase.INDEX, step))
@@ -63,7 +65,7 @@ def test_asked_while_finishing_it_leaves_and_the_next_run_does_the_rest(source, 
     assert_same(undisturbed, output)
 
 
-def test_left_again_and_again_it_ends_with_the_same_database(source, undisturbed, tmp_path):
+def test_left_again_and_again_it_ends_with_the_same_database(source: Path, undisturbed: Path, tmp_path: Path) -> None:
     output, times = tmp_path / "out.db", 0
     while not output.exists():
         times += 1

@@ -98,7 +98,9 @@ def undisturbed(source: Path) -> Path:
     return output
 
 
-def test_killed_at_random_moments_the_conversion_ends_with_the_same_database(source, undisturbed, tmp_path):
+def test_killed_at_random_moments_the_conversion_ends_with_the_same_database(
+    source: Path, undisturbed: Path, tmp_path: Path
+) -> None:
     rng = seeded("worker kills")
     kills: Counter[str] = Counter()
     for number in range(MOST_LIVES):
@@ -117,7 +119,9 @@ def test_killed_at_random_moments_the_conversion_ends_with_the_same_database(sou
     assert kills["late"] >= LATE_KILLS
 
 
-def test_where_chunks_and_batches_are_cut_does_not_change_the_database(source, undisturbed, tmp_path):
+def test_where_chunks_and_batches_are_cut_does_not_change_the_database(
+    source: Path, undisturbed: Path, tmp_path: Path
+) -> None:
     for batch in (37, 1_000, 1_000_000):
         output = tmp_path / f"{batch}.db"
         live(source, output, None, batch)
