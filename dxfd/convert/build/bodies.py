@@ -80,8 +80,8 @@ class _Run:
     joined: Bools
 
 
-def _run(paths: Paths, reach: Floats) -> _Run:
-    """Return the segments of paths; `reach` (n,) is how far a profile stands off its path, metres."""
+def _run(paths: Paths) -> _Run:
+    """Return the segments of paths."""
     first, second, row = paths.segments()
     delta = second - first
     length = np.sqrt((delta * delta).sum(axis=1))
@@ -92,19 +92,40 @@ def _run(paths: Paths, reach: Floats) -> _Run:
     joined = np.zeros(len(row), dtype=np.bool_)
     if len(row) > 1:
         bend = (direction[1:] * direction[:-1]).sum(axis=1)
-        # tan of half the bend: how far a mitre runs along a segment, per metre of reach
-        slope = np.sqrt(np.maximum(1 - bend, 0) / np.maximum(1 + bend, 1e-9))
         joined[1:] = (
             (row[1:] == row[:-1])
             & (np.abs(first[1:] - second[:-1]).max(axis=1) < _SHORTEST_M)
             & (bend > _SHARPEST)
             & ((up[1:] * up[:-1]).sum(axis=1) > _MOST_TWIST)
-            & (slope * reach[row[1:]] < np.minimum(length[1:], length[:-1]))
         )
     return _Run(first, second, row, direction, side, up, joined)
 
 
-def _sweep(paths: Paths, run: _Run, profile: Floats, around: Floats, along: Floats) -> Meshes:
+def _mitres(run: _Run, offset: Floats, heading: Floats) -> tuple[Bools, Floats]:
+    """Return which segments are mitred to the one before, and the rings there (m, corners, 3).
+
+    A mitre lies in the plane between two headings: directions, or for upright profiles their course in plan. It
+    may take half of either segment: two that met between would turn the body inside out.
+    """
+    bends = np.flatnonzero(run.joined)
+    if not len(bends):
+        return run.joined, np.empty((0, offset.shape[1], 3))
+    before = bends - 1
+    plane = heading[before] + heading[bends]
+    base = offset[before]
+    shift = -np.einsum("sck,sk->sc", base, plane) / (run.direction[before] * plane).sum(axis=1)[:, None]
+    mitre = base + shift[:, :, None] * run.direction[before][:, None]
+    taken = np.einsum("sck,sk->sc", mitre - offset[bends], run.direction[bends])
+    half = np.linalg.norm(run.second - run.first, axis=1) / 2
+    fits = (np.abs(shift).max(axis=1) < half[before]) & (np.abs(taken).max(axis=1) < half[bends])
+    joined = run.joined.copy()
+    joined[bends[~fits]] = False
+    return joined, (run.first[bends][:, None] + mitre)[fits]
+
+
+def _sweep(
+    paths: Paths, run: _Run, profile: Floats, around: Floats, along: Floats, heading: Floats | None = None
+) -> Meshes:
     """Return profiles swept along segments; bends are mitred, breaks are capped.
 
     Args:
@@ -113,24 +134,20 @@ def _sweep(paths: Paths, run: _Run, profile: Floats, around: Floats, along: Floa
         profile: (k, 2) corners as factors of the two vectors, counter-clockwise seen against the direction.
         around: (s, 3) the first vector of each segment, metres.
         along: (s, 3) the second one.
+        heading: (s, 3) unit vectors whose bisector is the plane of a mitre; the directions if None.
     """
     corners, n = len(profile), len(paths.entity)
     segments = len(run.row)
-    piece = np.cumsum(~run.joined) - 1
+    offset = around[:, None] * profile[None, :, :1] + along[:, None] * profile[None, :, 1:]
+    joined, mitres = _mitres(run, offset, run.direction if heading is None else heading)
+    piece = np.cumsum(~joined) - 1
     pieces = int(piece[-1]) + 1 if segments else 0
     ring = np.arange(segments) + piece  # ring at each segment's first end; the next one is at its second
-    offset = around[:, None] * profile[None, :, :1] + along[:, None] * profile[None, :, 1:]
     rings = np.empty((segments + pieces, corners, 3))
     rings[ring + 1] = run.second[:, None] + offset
-    begins = ~run.joined
+    begins = ~joined
     rings[ring[begins]] = run.first[begins][:, None] + offset[begins]
-    bends = np.flatnonzero(run.joined)
-    if len(bends):
-        before = bends - 1
-        plane = run.direction[before] + run.direction[bends]
-        base = offset[before]
-        shift = -np.einsum("sck,sk->sc", base, plane) / (run.direction[before] * plane).sum(axis=1)[:, None]
-        rings[ring[bends]] = run.first[bends][:, None] + base + shift[:, :, None] * run.direction[before][:, None]
+    rings[ring[joined]] = mitres
     of_segment = np.bincount(run.row, minlength=n)
     row_of_piece = run.row[begins]
     of_piece = np.bincount(row_of_piece, minlength=n)
@@ -175,18 +192,21 @@ def boxes_along(paths: Paths, width: Floats, height: Floats, *, standing: bool) 
         height: (n,) metres.
         standing: the profile reaches from the line upwards along Z instead of half a height to both sides.
     """
-    run = _run(paths, width / 2)
+    run = _run(paths)
     half = run.side * (width[run.row] / 2)[:, None]
     if standing:
         steep = np.abs(run.direction[:, 2]) > 0.999
+        run.joined[1:] &= steep[1:] == steep[:-1]
+        plan = run.direction * (1.0, 1.0, 0.0)
+        plan /= np.maximum(np.linalg.norm(plan, axis=1), 1e-9)[:, None]
         rise = np.where(steep[:, None], run.up, (0.0, 0.0, 1.0)) * height[run.row][:, None]
-        return _sweep(paths, run, _STANDING, half, rise)
+        return _sweep(paths, run, _STANDING, half, rise, np.where(steep[:, None], run.direction, plan))
     return _sweep(paths, run, _SQUARE, half, run.up * (height[run.row] / 2)[:, None])
 
 
 def tubes_along(paths: Paths, diameter: Floats) -> Meshes:
     """Return eight-sided cylinders along paths: pipes; bends are mitred."""
-    run = _run(paths, diameter / 2)
+    run = _run(paths)
     radius = (diameter[run.row] / 2)[:, None]
     return _sweep(paths, run, _CIRCLE, run.side * radius, run.up * radius)
 
