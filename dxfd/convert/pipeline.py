@@ -119,7 +119,7 @@ class _Run:
         self.on_event = on_event
         self.should_leave = should_leave
         self.began = began
-        self.found: Skim = skim(source)
+        self.found: Skim = skim(source, session.known_total(self.partial, source))
         self.plan = session.plan(options, self.found, rules)
         self.identity = guid.suffix(f"{source.path.name}\n{self.found.fingerprint_guid}")
         self.rules: list[Element] = []

@@ -91,6 +91,13 @@ def why_not_resumable(partial: Path, checkpoint: Checkpoint | None, source: Sour
     return ""
 
 
+def known_total(partial: Path, source: Source) -> int | None:
+    """Return the entity count that an interrupted run of the same drawing made: half of the first pass's time."""
+    checkpoint = read_checkpoint(partial) if partial.exists() else None
+    same = checkpoint is not None and checkpoint.source_fingerprint == source.fingerprint
+    return checkpoint.total_entities if checkpoint is not None and same else None
+
+
 def find_interrupted(options: ConvertOptions) -> Interrupted | None:
     """Return what is known of an interrupted run beside the output, or None."""
     partial = partial_of(options.output.absolute())

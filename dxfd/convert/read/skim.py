@@ -83,8 +83,8 @@ class Skim:
         return next((s for s in self.sections if s.name == name), None)
 
 
-def skim(source: Source) -> Skim:
-    """Return what pass 1 finds.
+def skim(source: Source, known_total: int | None = None) -> Skim:
+    """Return what pass 1 finds; an entity count that an earlier run of the same drawing made is not made again.
 
     Raises:
         NotDxfError: no section at all.
@@ -111,7 +111,7 @@ def skim(source: Source) -> Skim:
         median, spread, total = (0.0, 0.0), 0.0, 0
     else:
         median, spread = _sample(source, entities)
-        total = _count(source, entities)
+        total = _count(source, entities) if known_total is None else known_total
     return Skim(
         dxf_version=version, codec=codec, codepage=codepage, codepage_known=known,
         insunits=int(_number(header, "$INSUNITS", 0.0)),
