@@ -123,7 +123,7 @@ def skim(source: Source, known_total: int | None = None) -> Skim:
 
 
 def _sections(source: Source, *, thorough: bool = False) -> list[Section]:
-    """Return all sections. That ENTITIES is whole is checked at first by OBJECTS behind it: looking is a pass of its own."""
+    """Return all sections. That ENTITIES is whole is first judged by OBJECTS behind it: looking costs a pass."""
     found: list[Section] = []
     at = counted = len(BOM) if source.read(0, len(BOM)) == BOM else 0
     line = 1
@@ -144,7 +144,7 @@ def _sections(source: Source, *, thorough: bool = False) -> list[Section]:
 
 
 def _section_end(source: Source, start: int, *, thorough: bool) -> tuple[int, bool]:
-    """Return where a section's content ends, and whether by its ENDSEC; without one, the next SECTION or EOF ends it."""
+    """Return where a section's content ends, and whether by ENDSEC; without one, the next SECTION or EOF ends it."""
     end = _find(source, b"ENDSEC", _ENDSEC, start)
     stop = source.size if end is None else end[0] - len(end[1].group(1))
     following = _find(source, b"SECTION", _SECTION, start, stop) if thorough or end is None else None
