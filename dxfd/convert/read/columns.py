@@ -129,7 +129,8 @@ def heads(chunk: Chunk, codec: str) -> Heads:
     raw_layers, layer_of = distinct(chunk.tags.strings(everything.tag_of(8)))
     names = [decode(raw.strip(), codec) or "0" for raw in raw_layers]
     layers = list(dict.fromkeys(names))
-    remap = np.array([layers.index(name) for name in names], dtype=np.int32)
+    place = {name: k for k, name in enumerate(layers)}
+    remap = np.array([place[name] for name in names], dtype=np.int32)
     return Heads(
         handle=handle, handle_int=_hex(handle), layers=layers,
         layer_of=remap[layer_of] if len(remap) else layer_of,

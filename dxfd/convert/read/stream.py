@@ -190,7 +190,8 @@ def _kinds(tags: Tags) -> tuple[list[str], npt.NDArray[np.int32]]:
     names = [bytes(name).strip().decode("latin-1").upper() for name in encoded.dictionary.to_pylist()]
     index = encoded.indices.to_numpy().astype(np.int32)
     unique = sorted(set(names))
-    remap = np.array([unique.index(name) for name in names], dtype=np.int32)
+    place = {name: k for k, name in enumerate(unique)}
+    remap = np.array([place[name] for name in names], dtype=np.int32)
     return unique, remap[index]
 
 
