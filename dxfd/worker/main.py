@@ -9,17 +9,21 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from dxfd import logs
 from dxfd.contract.exits import WorkerExit
 from dxfd.contract.progress import Done, Failed, Left, WorkOrder
-from dxfd.convert.types import ConvertOptions, ErrorAction, ResumePolicy
+from dxfd.convert.types import ConvertOptions, ErrorAction, Report, ResumePolicy
 from dxfd.convert.types import Left as LeftAtCheckpoint
 from dxfd.errors import DiskFullError, DxfdError, MemoryLimitError
 from dxfd.worker.commands import Commands
 from dxfd.worker.report import Reporter, private_stdout
+
+LEDGER_ROWS = 500
+"""Of a report in the queue: a drawing with a layer an entity would make a reply of more than a frame."""
 
 log = logs.get_logger()
 
@@ -48,7 +52,7 @@ def run(order: WorkOrder, commands: Commands, reporter: Reporter) -> WorkerExit:
 
     try:
         report = convert(options_of(order), on_event=reporter.convert_event, should_leave=commands.should_leave)
-        reporter.send(Done(report=msgspec.Raw(msgspec.json.encode(report.to_dict()))))
+        reporter.send(Done(report=msgspec.Raw(msgspec.json.encode(summary(report)))))
     except LeftAtCheckpoint as left:
         reporter.send(Left(cause=left.cause, batch=left.batch, entities_read=left.entities_read))
         return WorkerExit.LEFT
@@ -63,6 +67,16 @@ def run(order: WorkOrder, commands: Commands, reporter: Reporter) -> WorkerExit:
     except Exception as error:  # noqa: BLE001  (the last resort of a process: logged with its stack, reported by code)
         return _crashed(reporter, error)
     return WorkerExit.DONE
+
+
+def summary(report: Report) -> dict[str, Any]:
+    """Return the report as it is kept in the queue: of a long ledger the largest rows (the database has them all)."""
+    document = report.to_dict()
+    rows = document["ledger"]
+    if len(rows) > LEDGER_ROWS:
+        document["ledger"] = sorted(rows, key=lambda row: -row["count"])[:LEDGER_ROWS]
+        document["ledger_rows_left_out"] = len(rows) - LEDGER_ROWS
+    return document
 
 
 def options_of(order: WorkOrder) -> ConvertOptions:
