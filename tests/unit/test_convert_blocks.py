@@ -127,7 +127,10 @@ def test_equal_boxes_share_one_body(tmp_path):
 
 
 def test_a_missing_block_is_skipped_and_told_once(tmp_path):
-    path = cv.write(tmp_path / "d.dxf", cv.drawing(insert("GONE", handle="1") + insert("GONE", handle="2") + insert("S"), blocks=SOLID))
+    path = cv.write(
+        tmp_path / "d.dxf",
+        cv.drawing(insert("GONE", handle="1") + insert("GONE", handle="2") + insert("S"), blocks=SOLID),
+    )
     run = cv.convert(path, templates=cv.rules(tmp_path / "r.toml"))
     assert run.rows("SELECT block, outcome, reason, count, first_handle FROM ledger ORDER BY block") == [
         ("GONE", "skipped", "block_missing", 2, "1"), ("S", "element", "", 1, ""),

@@ -44,7 +44,9 @@ def check(vertices: np.ndarray, faces: np.ndarray) -> float:
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     once, counts = np.unique(edges, axis=0, return_counts=True)
     assert (counts == 1).all(), "an edge is run through twice the same way"
-    assert {tuple(e) for e in once.tolist()} == {(b, a) for a, b in once.tolist()}, "an edge has a face on one side only"
+    assert {tuple(e) for e in once.tolist()} == {(b, a) for a, b in once.tolist()}, (
+        "an edge has a face on one side only"
+    )
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     assert (np.linalg.norm(np.cross(b - a, c - a), axis=1) > 1e-9).all(), "a triangle without area"
     volumes = [volume(vertices, part) for part in parts_of(faces)]
@@ -141,7 +143,10 @@ def test_many_outlines_at_once_are_each_their_own():
     names = [n for n in OUTLINES if n != "far away"]
     rings = [np.array([(*p, 0.0) for p in OUTLINES[n][0]]) for n in names]
     paths = Paths(
-        np.arange(len(names)), offsets(np.array([len(r) for r in rings])), np.concatenate(rings), np.ones(len(names), bool)
+        np.arange(len(names)),
+        offsets(np.array([len(r) for r in rings])),
+        np.concatenate(rings),
+        np.ones(len(names), bool),
     )
     mesh = bodies.prisms(paths, np.full(len(names), 2.0))
     for k, name in enumerate(names):

@@ -113,7 +113,9 @@ def test_overflowing_radii_give_points_and_not_an_error():
 
 
 def test_an_arc_runs_from_start_to_end():
-    offset, at = arcs(np.zeros((2, 3)), np.array([2.0, 1]), np.array([0, 0.0]), np.array([np.pi, 2 * np.pi]), np.array([False, True]))
+    offset, at = arcs(
+        np.zeros((2, 3)), np.array([2.0, 1]), np.array([0, 0.0]), np.array([np.pi, 2 * np.pi]), np.array([False, True])
+    )
     first, circle = at[: offset[1]], at[offset[1] :]
     assert np.allclose(first[[0, -1]], [[2, 0, 0], [-2, 0, 0]])
     assert np.allclose(np.linalg.norm(first, axis=1), 2)
@@ -169,12 +171,16 @@ def test_a_line_is_in_the_world_whatever_its_extrusion(tmp_path):
 
 
 def test_a_circle_below_is_mirrored(tmp_path):
-    made = path_of(tmp_path, paths.circles, cv.entity("CIRCLE", (10, 5), (20, 2), (30, 1), (40, 1), (230, -1)), "CIRCLE")
+    made = path_of(
+        tmp_path, paths.circles, cv.entity("CIRCLE", (10, 5), (20, 2), (30, 1), (40, 1), (230, -1)), "CIRCLE"
+    )
     assert made.closed.all()
     assert np.allclose((made.points.min(axis=0) + made.points.max(axis=0)) / 2, (-5, 2, -1), atol=0.01)
 
 
-@pytest.mark.parametrize(("start", "end", "turn"), [(0, 90, 90), (350, 10, 20), (-90, 90, 180), (0, 360, 360), (30, 30, 360)])
+@pytest.mark.parametrize(
+    ("start", "end", "turn"), [(0, 90, 90), (350, 10, 20), (-90, 90, 180), (0, 360, 360), (30, 30, 360)]
+)
 def test_an_arc_is_counter_clockwise_in_degrees(tmp_path, start, end, turn):
     text = cv.entity("ARC", (10, 0), (20, 0), (40, 1), (50, start), (51, end))
     made = path_of(tmp_path, paths.circular_arcs, text, "ARC")
@@ -264,7 +270,11 @@ def test_a_polygon_mesh_joins_its_grid(tmp_path):
 
 def test_a_polyface_takes_the_vertices_its_faces_use(tmp_path):
     places = [((10, x), (20, y), (70, 192)) for x, y in ((0, 0), (1, 0), (1, 1), (0, 1), (99, 99))]
-    sides = [((70, 128), (71, 1), (72, -2), (73, 3), (74, 4)), ((70, 128), (71, 1), (72, 2), (73, 77)), ((70, 128), (71, 1))]
+    sides = [
+        ((70, 128), (71, 1), (72, -2), (73, 3), (74, 4)),
+        ((70, 128), (71, 1), (72, 2), (73, 77)),
+        ((70, 128), (71, 1)),
+    ]
     chunk = cv.chunk_of(tmp_path, polyline(*places, *sides, flags=64))
     _, mesh = polylines(chunk, of_kind(chunk, "POLYLINE"), 1.0)
     assert mesh.vertices.tolist() == [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]
@@ -307,7 +317,9 @@ def test_a_mesh_has_its_faces():
     assert (len(made.vertices), len(made.faces)) == (4, 2)
 
 
-@pytest.mark.parametrize("kind", ["DIMENSION", "VIEWPORT", "OLE2FRAME", "XLINE", "ACAD_PROXY_ENTITY", "NOBODYKNOWS", "MLINE"])
+@pytest.mark.parametrize(
+    "kind", ["DIMENSION", "VIEWPORT", "XLINE", "ACAD_PROXY_ENTITY", "NOBODYKNOWS", "MLINE"]
+)
 def test_what_has_no_geometry_of_its_own_says_so(kind):
     with pytest.raises(NoGeometryError):
         rare(kind)
@@ -317,3 +329,38 @@ def test_what_has_no_geometry_of_its_own_says_so(kind):
 def test_what_ezdxf_cannot_read_is_the_entity_s_fault(tags):
     with pytest.raises((ValueError, NoGeometryError)):
         rare("SPLINE", *tags)
+
+
+def test_a_solid_of_flat_faces_has_them():
+    import ezdxf
+    from ezdxf.acis import api
+    from ezdxf.render import forms
+
+    doc = ezdxf.new("R2000")
+    solid = doc.modelspace().add_3dsolid()
+    api.export_dxf(solid, [api.body_from_mesh(forms.cube())])
+
+    made = from_document(solid)
+
+    assert (len(made.vertices), len(made.faces)) == (8, 12)
+    assert np.ptp(made.vertices, axis=0).tolist() == [1, 1, 1]
+
+
+def test_a_leader_keeps_its_vertices():
+    import ezdxf
+
+    leader = ezdxf.new("R2000").modelspace().add_leader([(0, 0), (3, 4), (5, 4)], dxfattribs={"dimstyle": "Standard"})
+
+    ((points, closed),) = from_document(leader.entities[0] if hasattr(leader, "entities") else leader).rings
+
+    assert points.tolist() == [[0, 0, 0], [3, 4, 0], [5, 4, 0]]
+    assert not closed
+
+
+def from_document(entity):
+    """Return the shape of an entity as ezdxf would write it."""
+    from ezdxf.lldxf.tagwriter import TagCollector
+
+    tags = TagCollector.dxftags(entity, dxfversion="AC1015")
+    text = "".join(f"{tag.code:>3}\n{tag.value}\n" for tag in tags)
+    return shape(entity.dxftype(), text.encode(), "utf-8", 1.0)

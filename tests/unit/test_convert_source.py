@@ -134,7 +134,10 @@ def test_a_section_without_end_ends_where_the_next_begins(tmp_path):
     assert ("section_cut_off", "section HEADER has no ENDSEC") in seen.notes
     assert (seen.insunits, seen.entities_total) == (4, 3)
     swallowed = cv.drawing(LINES).removesuffix(cv.tag(0, "ENDSEC") + cv.tag(0, "EOF")) + cv.section("OBJECTS", LINES)
-    assert [(s.name, s.closed) for s in found(tmp_path, swallowed).sections][1:] == [("ENTITIES", False), ("OBJECTS", True)]
+    assert [(s.name, s.closed) for s in found(tmp_path, swallowed).sections][1:] == [
+        ("ENTITIES", False),
+        ("OBJECTS", True),
+    ]
 
 
 def test_a_last_section_without_end_ends_at_the_mark_of_the_file(tmp_path):

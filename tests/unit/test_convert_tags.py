@@ -22,7 +22,16 @@ def tags_of(text: str | bytes, *, last: bool = True) -> list[tuple[int, bytes]]:
 # --- tags -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["  0\nLINE\n  8\nA\n", "0\r\nLINE\r\n8\r\nA\r\n", "  0\nLINE\n  8\nA", "\t0\nLINE\n     8\nA\n", "0 \nLINE\n8\nA\n7"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "  0\nLINE\n  8\nA\n",
+        "0\r\nLINE\r\n8\r\nA\r\n",
+        "  0\nLINE\n  8\nA",
+        "\t0\nLINE\n     8\nA\n",
+        "0 \nLINE\n8\nA\n7",
+    ],
+)
 def test_line_ends_and_padding_do_not_matter(text):
     assert tags_of(text) == [(0, b"LINE"), (8, b"A")]
 
@@ -138,7 +147,9 @@ def test_several_entities_sections_are_one_stream(tmp_path):
 
 
 def test_columns_take_the_last_value_and_defaults(tmp_path):
-    chunk = cv.chunk_of(tmp_path, cv.entity("CIRCLE", (40, 1), (40, 2), (10, 5), (70, 3)) + cv.line(0) + cv.entity("CIRCLE"))
+    chunk = cv.chunk_of(
+        tmp_path, cv.entity("CIRCLE", (40, 1), (40, 2), (10, 5), (70, 3)) + cv.line(0) + cv.entity("CIRCLE")
+    )
     circles = group(chunk, of_kind(chunk, "CIRCLE"))
     assert circles.number(40, 9.0).tolist() == [2, 9]
     assert circles.integer(70, 1).tolist() == [3, 1]
