@@ -17,7 +17,7 @@ from dxfd.convert.read.columns import Heads
 from dxfd.convert.read.stream import Chunk
 from dxfd.convert.types import Found
 
-SKIPS: Final = frozenset({"no_geometry", "too_many_vertices", "block_missing"})
+SKIPS: Final = frozenset({"no_geometry", "infinite", "acis_not_read", "too_many_vertices", "block_missing"})
 """Reasons that leave an entity out without anything being wrong with it."""
 
 

@@ -32,7 +32,8 @@ FAST = settings(deadline=None, max_examples=100)
 @pytest.mark.parametrize(
     ("override", "insunits", "spread", "name", "metres", "source"),
     [
-        (None, 4, 0, "mm", 0.001, "$INSUNITS"), (None, 6, 1e9, "m", 1, "$INSUNITS"), (None, 1, 5, "in", 0.0254, "$INSUNITS"),
+        (None, 4, 0, "mm", 0.001, "$INSUNITS"), (None, 6, 1e9, "m", 1, "$INSUNITS"),
+        (None, 1, 5, "in", 0.0254, "$INSUNITS"),
         (None, 21, 5, "us-ft", 1200 / 3937, "$INSUNITS"), ("ft", 4, 5, "ft", 0.3048, "override"),
         (None, 0, 50_000, "mm", 0.001, "assumed"), (None, 0, 80, "m", 1, "assumed"), (None, 99, 80, "m", 1, "assumed"),
     ],
@@ -299,8 +300,8 @@ def test_a_spline_goes_from_its_first_control_point_to_its_last():
 
 def test_a_hatch_is_its_boundary():
     made = rare(
-        "HATCH", (100, "AcDbHatch"), (10, 0), (20, 0), (30, 2), (2, "SOLID"), (70, 1), (71, 0), (91, 1), (92, 3), (72, 0),
-        (73, 1), (93, 3), (10, 0), (20, 0), (10, 4), (20, 0), (10, 4), (20, 3), (97, 0), (75, 0), (76, 1), (98, 0),
+        "HATCH", (100, "AcDbHatch"), (10, 0), (20, 0), (30, 2), (2, "SOLID"), (70, 1), (71, 0), (91, 1), (92, 3),
+        (72, 0), (73, 1), (93, 3), (10, 0), (20, 0), (10, 4), (20, 0), (10, 4), (20, 3), (97, 0), (75, 0), (76, 1), (98, 0),
     )  # fmt: skip
     ((points, closed),) = made.rings
     assert closed
@@ -317,9 +318,7 @@ def test_a_mesh_has_its_faces():
     assert (len(made.vertices), len(made.faces)) == (4, 2)
 
 
-@pytest.mark.parametrize(
-    "kind", ["DIMENSION", "VIEWPORT", "XLINE", "ACAD_PROXY_ENTITY", "NOBODYKNOWS", "MLINE"]
-)
+@pytest.mark.parametrize("kind", ["DIMENSION", "VIEWPORT", "XLINE", "ACAD_PROXY_ENTITY", "NOBODYKNOWS", "MLINE"])
 def test_what_has_no_geometry_of_its_own_says_so(kind):
     with pytest.raises(NoGeometryError):
         rare(kind)

@@ -1,16 +1,19 @@
 """The rarer entity types, one by one, through ezdxf: it owns the meaning of SPLINE, HATCH, MESH, LEADER and the rest.
 
-Needs no document: an entity is loaded from its own tags. What refers to tables (MLINE styles, dimension blocks) has no
-geometry here and is accounted for as such. Imports ezdxf on first use: 40 MB that most drawings never need.
+Needs no document: an entity is loaded from its own tags. What only tables tell (dimension blocks) is accounted for as
+without geometry; of MLINE and LEADER the vertices are kept, of tables and leaders with text the place. Imports ezdxf on
+first use: 40 MB that most drawings never need.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
+from dxfd.convert.build import acis
 from dxfd.convert.build.curves import TOLERANCE_M
 from dxfd.convert.build.ragged import Floats, Ints
 
@@ -18,9 +21,11 @@ MAX_POINTS: Final = 200_000
 """Vertices one entity may flatten to; a dense hatch must not take the drawing's time."""
 
 _ANNOTATION: Final = frozenset(
-    {"DIMENSION", "ARC_DIMENSION", "LARGE_RADIAL_DIMENSION", "VIEWPORT", "OLE2FRAME", "TOLERANCE",
-     "ACAD_PROXY_ENTITY", "ACAD_TABLE", "MULTILEADER", "MLEADER", "XLINE", "RAY", "LIGHT", "OLEFRAME"}
-)  # fmt: skip
+    {"DIMENSION", "ARC_DIMENSION", "LARGE_RADIAL_DIMENSION", "VIEWPORT", "ACAD_PROXY_ENTITY", "OLEFRAME"}
+)
+_ENDLESS: Final = frozenset({"XLINE", "RAY"})
+_PLACED: Final = frozenset({"TOLERANCE", "ACAD_TABLE", "MULTILEADER", "MLEADER", "LIGHT", "OLE2FRAME"})
+"""What is drawn there needs styles or another program; where it stands is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,8 @@ def shape(kind: str, raw: bytes, codec: str, metres: float) -> Shape:
     """
     if kind in _ANNOTATION:
         raise NoGeometryError("no_geometry")
+    if kind in _ENDLESS:
+        raise NoGeometryError("infinite")
     try:
         return _shape(raw, codec, metres)
     except NoGeometryError:
@@ -68,6 +75,13 @@ def _shape(raw: bytes, codec: str, metres: float) -> Shape:
         from ezdxf.path import from_hatch
 
         return _from_paths(list(from_hatch(entity)), metres)
+    if entity.dxftype() in acis.KINDS:
+        return _from_body(entity, metres)
+    if entity.dxftype() in {"LEADER", "MLINE"}:
+        corners = [v if entity.dxftype() == "LEADER" else v.location for v in entity.vertices]
+        return _line(corners, metres)
+    if entity.dxftype() in _PLACED:
+        return _line(_first_point(text), metres)
     from ezdxf import disassemble
 
     primitive = disassemble.make_primitive(entity)
@@ -77,10 +91,41 @@ def _shape(raw: bytes, codec: str, metres: float) -> Shape:
     path = primitive.path
     if path is not None:
         return _from_paths([path], metres)
-    points = [tuple(v) for v in primitive.vertices()]
+    return _line(primitive.vertices(), metres)
+
+
+def _line(corners: Iterable[Any], metres: float) -> Shape:
+    """Return an open polyline; NoGeometryError if there is no point."""
+    from ezdxf.math import Vec3
+
+    points = [tuple(Vec3(v)) for v in corners]
     if not points:
         raise NoGeometryError("no_geometry")
+    if len(points) > MAX_POINTS:
+        raise NoGeometryError("too_many_vertices")
     return Shape([(_checked(np.array(points, dtype=np.float64) * metres), False)], np.empty((0, 3)), _none())
+
+
+def _first_point(text: str) -> list[tuple[float, float, float]]:
+    """Return the first point (codes 10, 20, 30) of an entity's tags, as a list of one or none."""
+    lines = text.split("\n")
+    found: dict[int, float] = {}
+    for code, value in zip(lines[0::2], lines[1::2], strict=False):
+        if code.strip() in {"10", "20", "30"}:
+            found.setdefault(int(code), float(value))
+            if int(code) == 30:
+                break
+    return [(found[10], found[20], found.get(30, 0.0))] if {10, 20} <= found.keys() else []
+
+
+def _from_body(entity: Any, metres: float) -> Shape:
+    made = acis.body(entity)
+    if made is None:
+        raise NoGeometryError("acis_not_read")
+    vertices, faces = made
+    if len(vertices) > MAX_POINTS:
+        raise NoGeometryError("too_many_vertices")
+    return Shape([], _checked(vertices * metres), faces)
 
 
 def _from_paths(paths: list[Any], metres: float) -> Shape:
