@@ -20,7 +20,7 @@ from dxfd.control.changes import Changes
 from dxfd.control.server import ControlServer
 from dxfd.control.services import Facts, Services
 from dxfd.errors import CannotCreateError
-from dxfd.paths import LOG_NAME, PID_NAME, QUEUE_NAME
+from dxfd.paths import LOG_NAME, PID_NAME, QUEUE_LOCK_NAME, QUEUE_NAME
 from dxfd.store.queue import Queue, open_queue
 from dxfd.supervise import meter
 from dxfd.supervise.arbiter import Arbiter
@@ -39,26 +39,23 @@ def run(settings: Settings, *, to_stderr: bool, on_ready: Callable[[], None] | N
 
     Raises:
         CannotCreateError: a folder, the log or the socket cannot be made.
-        AlreadyRunningError: another daemon uses the run folder.
+        AlreadyRunningError: another daemon uses the run folder or the queue.
         StoreError: the queue database cannot be used.
     """
     started = time.monotonic()
-    run_dir, log_dir = Path(settings.run_dir), Path(settings.log_dir)
-    _make(Path(settings.state_dir), 0o700)
+    state_dir, run_dir, log_dir = Path(settings.state_dir), Path(settings.run_dir), Path(settings.log_dir)
+    _make(state_dir, 0o700)
     _make(run_dir, 0o750)
     _make(log_dir, 0o750)
-    lock = pidfile.acquire(run_dir / PID_NAME)
-    try:
+    with pidfile.acquire(run_dir / PID_NAME) as lock, pidfile.acquire(state_dir / QUEUE_LOCK_NAME) as queue_lock:
         file = logs.LogFile(log_dir / LOG_NAME, max_bytes=settings.log_max_bytes, backups=settings.log_backups)
         logs.configure(level=settings.log_level, to_stderr=to_stderr, file=file)
         try:
-            daemon = Daemon(settings, lock, file, on_ready or (lambda: None), started)
+            daemon = Daemon(settings, (lock, queue_lock), file, on_ready or (lambda: None), started)
             asyncio.run(daemon.main())
         finally:
             logs.configure(level=settings.log_level, to_stderr=to_stderr)
             file.close()
-    finally:
-        lock.release()
 
 
 class Daemon:
@@ -67,13 +64,13 @@ class Daemon:
     def __init__(
         self,
         settings: Settings,
-        lock: pidfile.PidFile,
+        locks: tuple[pidfile.PidFile, ...],
         file: logs.LogFile,
         on_ready: Callable[[], None],
         started: float,
     ) -> None:
         self._settings = settings
-        self._lock = lock
+        self._locks = locks
         self._file = file
         self._on_ready = on_ready
         self._started = started
@@ -84,11 +81,11 @@ class Daemon:
     async def main(self) -> None:
         """Open the queue, serve, drain, close."""
         started_at = utc_now()
-        self._lock.write(
-            pidfile.Instance(
-                pid=os.getpid(), started_at=started_at, boot_id=meter.boot_id(), endpoint=self._settings.socket
-            )
+        me = pidfile.Instance(
+            pid=os.getpid(), started_at=started_at, boot_id=meter.boot_id(), endpoint=self._settings.socket
         )
+        for lock in self._locks:
+            lock.write(me)
         queue = open_queue(
             Path(self._settings.state_dir) / QUEUE_NAME,
             on_change=self._changes.announce,

@@ -1,4 +1,7 @@
-"""One daemon per run folder: a lock on the PID file, which the kernel drops when the process dies, however it dies.
+"""One daemon per run folder and per queue: locks that the kernel drops when the process dies, however it dies.
+
+The PID file in the run folder is one, a file beside the queue database the other: a second daemon with another run
+folder, or one started after the run folder was removed, must not run the same jobs.
 
 The lock is the guard, the contents are information: pid, start time and boot id (so that a reused pid is not taken for
 the daemon) and the endpoint. Binding the socket guards nothing: a second bind silently takes the path over.
@@ -9,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -31,10 +35,23 @@ class PidFile:
         self.path = path
         self._descriptor = descriptor
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
     def write(self, instance: Instance) -> None:
-        """Say who holds it."""
-        os.truncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, msgspec.json.encode(instance) + b"\n", 0)
+        """Say who holds it.
+
+        Raises:
+            CannotCreateError: there is no room for the line.
+        """
+        try:
+            os.truncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, msgspec.json.encode(instance) + b"\n", 0)
+        except OSError as error:
+            raise CannotCreateError(f"the file {self.path} cannot be written: {error.strerror}") from error
 
     def release(self) -> None:
         """Empty the file and let go of the lock; the file stays, as removing it would race with the next daemon."""
@@ -52,7 +69,7 @@ def acquire(path: Path) -> PidFile:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     except OSError as error:
-        raise CannotCreateError(f"the PID file {path} cannot be made: {error.strerror}") from error
+        raise CannotCreateError(f"the file {path} cannot be made: {error.strerror}") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from dxfd import pidfile
 from dxfd.contract.messages import Ping
+from dxfd.errors import CannotCreateError
 from tests.support.daemon import Daemon, daemon
 from tests.support.polling import wait_for
 
@@ -31,6 +33,29 @@ def test_a_second_daemon_is_refused_and_the_first_goes_on(dxfd):
     assert "[E_ALREADY_RUNNING]" in second.stderr
     assert "Traceback" not in second.stderr
     dxfd.call("ping", Ping())
+
+
+def test_a_queue_has_one_daemon_whatever_the_run_folder(dxfd, tmp_path):
+    other = tmp_path / "r"
+    second = command(dxfd, "run", "--config", str(dxfd.config), "--run-dir", str(other), "--socket", f"{other}/c.sock")
+    assert second.returncode == 75
+    assert f"error: dxfd runs already: pid {dxfd.pid} since 20" in second.stderr
+    dxfd.call("ping", Ping())
+
+
+def test_a_daemon_whose_run_folder_was_removed_keeps_its_queue(dxfd):
+    shutil.rmtree(dxfd.run_dir)
+    second = command(dxfd, "run", "--config", str(dxfd.config))
+    assert second.returncode == 75
+    assert f"pid {dxfd.pid}" in second.stderr
+
+
+def test_a_run_folder_without_room_is_told_in_a_line(tmp_path):
+    held = pidfile.acquire(tmp_path / "dxfd.pid")
+    os.dup2(os.open("/dev/full", os.O_RDWR), held._descriptor)
+    with pytest.raises(CannotCreateError, match="cannot be written"):
+        held.write(pidfile.Instance(pid=1, started_at="", boot_id="", endpoint=""))
+    os.close(held._descriptor)
 
 
 def test_the_pid_file_names_process_and_endpoint(dxfd):

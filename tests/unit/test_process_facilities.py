@@ -66,7 +66,7 @@ def test_a_pid_file_left_by_a_killed_daemon_blocks_nobody(tmp_path):
 
 
 def test_a_pid_file_that_cannot_be_made_is_a_clear_error(tmp_path):
-    with pytest.raises(CannotCreateError, match="PID file"):
+    with pytest.raises(CannotCreateError, match="cannot be made"):
         pidfile.acquire(tmp_path / "none" / "dxfd.pid")
 
 
