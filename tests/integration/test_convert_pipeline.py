@@ -65,7 +65,8 @@ def building(folder: Path, *, copies: int = 12) -> Path:
     doc.saveas(path)
     text = path.read_text()
     odd = (
-        cv.line(900) + cv.line(900) + cv.entity("LINE", (10, "abc"), handle="BAD1") + cv.entity("LWPOLYLINE", handle="BAD2")
+        cv.line(900) + cv.line(900) + cv.entity("LINE", (10, "abc"), handle="BAD1")
+        + cv.entity("LWPOLYLINE", handle="BAD2")
         + cv.entity("INSERT", (2, "GONE"), (10, 0), handle="BAD3") + cv.line(901) + "no group code\n" + cv.line(902)
     )  # fmt: skip
     end = text.index("  0\nENDSEC", text.index("  2\nENTITIES"))
@@ -121,8 +122,8 @@ def test_the_readers_own_queries_run(whole):
         " FROM elements_meta m JOIN elements_rtree r ON m.id = r.id"
     )
     stream = whole.rows(
-        "SELECT m.guid, m.building, m.storey, m.material_rgba, t.center_x, t.center_y, t.center_z, t.rotation_x, t.rotation_y,"
-        " t.rotation_z, i.geometry_hash FROM elements_meta m JOIN element_transforms t ON t.guid = m.guid"
+        "SELECT m.guid, m.building, m.storey, m.material_rgba, t.center_x, t.center_y, t.center_z,"
+        " t.rotation_x, t.rotation_y, t.rotation_z, i.geometry_hash FROM elements_meta m JOIN element_transforms t ON t.guid = m.guid"
         " JOIN element_instances i ON i.guid = m.guid JOIN elements_rtree r ON r.id = m.rowid"
     )
     full = whole.rows(
@@ -148,8 +149,8 @@ def test_the_readers_own_queries_run(whole):
 
 def test_bodies_are_where_transforms_and_the_tree_say(whole):
     rows = whole.rows(
-        "SELECT g.vertices, g.faces, g.normals, g.geometry_hash = m.guid, t.center_x, t.center_y, t.center_z, t.bbox_x, t.bbox_y,"
-        " t.bbox_z, r.minX, r.minY, r.minZ, r.maxX, r.maxY, r.maxZ, t.rotation_z"
+        "SELECT g.vertices, g.faces, g.normals, g.geometry_hash = m.guid, t.center_x, t.center_y, t.center_z,"
+        " t.bbox_x, t.bbox_y, t.bbox_z, r.minX, r.minY, r.minZ, r.maxX, r.maxY, r.maxZ, t.rotation_z"
         " FROM elements_meta m JOIN element_geometry g ON g.guid = m.guid JOIN element_transforms t ON t.id = m.id"
         " JOIN elements_rtree r ON r.id = m.id"
     )
@@ -175,7 +176,8 @@ def test_a_drawing_far_from_its_origin_is_shifted_and_can_be_shifted_back(folder
     path = cv.write(folder / "far.dxf", cv.drawing(text, head=cv.header(insunits=6)))
     run = cv.convert(path, output, templates=cv.rules(folder / "curve.toml"))
     ((x, y, ox, oy, blob),) = run.rows(
-        "SELECT center_x, center_y, offset_x, offset_y, vertices FROM element_transforms, coordinate_metadata, base_geometries"
+        "SELECT center_x, center_y, offset_x, offset_y, vertices"
+        " FROM element_transforms, coordinate_metadata, base_geometries"
     )
     assert (x + ox, y + oy) == (512_347.25, 5_403_211.5)
     assert abs(x) < 1000 and abs(y) < 1000 and ox % 1000 == 0

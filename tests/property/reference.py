@@ -77,7 +77,7 @@ def box_of(entities: Iterable[Any], metres: float) -> tuple[np.ndarray, np.ndarr
 
 
 def reference_box(insert: Any, metres: float) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return low and high corner in WCS of the box of a block's extents, turned, scaled and repeated as the INSERT says."""
+    """Return low and high corner in WCS of a block's box, turned, scaled and repeated as the INSERT says."""
     block = insert.block()
     inner = box_of(block, metres) if block is not None else None
     if inner is None:

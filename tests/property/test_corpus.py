@@ -29,7 +29,7 @@ def read(path: Path) -> Any:
     except (ezdxf.DXFError, ValueError):
         try:
             return recover.readfile(path)[0]
-        except (ezdxf.DXFError, ValueError):
+        except (ezdxf.DXFError, ValueError, IndexError):
             return None
 
 
@@ -106,7 +106,7 @@ def compare(run: cv.Run, msp: list[Any]) -> tuple[list[str], int]:
         if box is None:
             continue
         compared += 1
-        center, size = np.array(row[:3]) + (ox, oy, oz), np.array(row[3:])
+        center, size = np.add(row[:3], (ox, oy, oz)), np.array(row[3:])
         low, high = center - size / 2, center + size / 2
         if kind == "POINT":
             low = high = np.array([*center[:2], center[2] - size[2] / 2])

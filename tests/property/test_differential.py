@@ -104,7 +104,7 @@ def agree(run: cv.Run, entities: list[Any], metres: float) -> int:
         row = found.get(entity.dxf.handle)
         if row is None:
             continue
-        center = np.array(row[:3]) + (ox, oy, oz)
+        center = np.add(row[:3], (ox, oy, oz))
         size = np.array(row[3:6])
         if entity.dxftype() == "INSERT":
             compared += _agree_box(entity, center, size, metres)
@@ -179,7 +179,8 @@ def convert(folder: Path, doc: Any) -> cv.Run:
 
 
 SLOW = settings(
-    max_examples=int(os.environ.get("DXFD_EXAMPLES", "25")), deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None,
+    max_examples=int(os.environ.get("DXFD_EXAMPLES", "25")), deadline=None, database=None, derandomize=True,
+    suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],
 )  # fmt: skip
 
@@ -219,7 +220,8 @@ content = st.lists(shape().filter(lambda made: made[0] not in {"text", "mtext", 
 
 
 @SLOW
-@given(inner=content, outer=content, nested=st.lists(reference, max_size=2), references=st.lists(reference, min_size=1, max_size=4),
+@given(inner=content, outer=content, nested=st.lists(reference, max_size=2),
+       references=st.lists(reference, min_size=1, max_size=4),
        base=flat)  # fmt: skip
 def test_block_references_fill_the_box_ezdxf_sees(folder, inner, outer, nested, references, base):
     doc = new()

@@ -85,7 +85,8 @@ def boxes(tmp_path, text: str, blocks: str) -> dict[str, np.ndarray]:
     assert cv.adds_up(run.report)
     rows = run.rows(
         "SELECT dxf_handle, center_x, center_y, center_z, bbox_x, bbox_y, bbox_z, rotation_x, rotation_y, rotation_z,"
-        " vertices FROM elements_meta m JOIN element_transforms t ON t.id = m.id JOIN element_geometry g ON g.guid = m.guid"
+        " vertices FROM elements_meta m JOIN element_transforms t ON t.id = m.id"
+        " JOIN element_geometry g ON g.guid = m.guid"
     )
     return {row[0]: row[1:] for row in rows}
 
@@ -145,7 +146,8 @@ def test_a_missing_block_is_skipped_and_told_once(tmp_path):
     ("raw", "kind", "words"),
     [
         ("90%%d %%c20 %%P1 100%%%", "TEXT", "90° ⌀20 ±1 100%"), ("%%uTitle%%u %%065", "TEXT", "Title A"),
-        ("%%x 50%", "TEXT", "%%x 50%"), (r"a\Pb", "TEXT", r"a\Pb"), (r"{\fArial|b1;Hall}\PNorth", "MTEXT", "Hall\nNorth"),
+        ("%%x 50%", "TEXT", "%%x 50%"), (r"a\Pb", "TEXT", r"a\Pb"),
+        (r"{\fArial|b1;Hall}\PNorth", "MTEXT", "Hall\nNorth"),
         (r"\A1;\C3;red {\LUnder\l}", "MTEXT", "red Under"), (r"\S1/2; \S3#4; \S+5^-5;", "MTEXT", "1/2 3/4 +5/-5"),
         (r"C:\\Plans\\North", "MTEXT", r"C:\Plans\North"), (r"a\~b \{x\}", "MTEXT", "a\u00a0b {x}"),
         (r"\pxqc;\H2.5x;\W0.8;\T1;\Q10;Mid", "MTEXT", "Mid"),
@@ -169,11 +171,13 @@ def test_attributes_and_texts_become_properties(tmp_path):
     path = cv.write(tmp_path / "d.dxf", cv.drawing(text, blocks=SOLID))
     run = cv.convert(path, templates=cv.rules(tmp_path / "r.toml"))
     rows = run.rows(
-        "SELECT dxf_handle, name, value, m.guid = p.guid FROM element_properties p JOIN elements_meta m ON m.id = p.element_id"
+        "SELECT dxf_handle, name, value, m.guid = p.guid"
+        " FROM element_properties p JOIN elements_meta m ON m.id = p.element_id"
         " WHERE name <> 'STRAY' ORDER BY p.rowid"
     )
     assert rows == [
-        ("1", "MARK", "D-01", 1), ("1", "FIRE", "EI 30", 1), ("2", "text", "long and longer\nend", 1), ("3", "text", "5°", 1),
+        ("1", "MARK", "D-01", 1), ("1", "FIRE", "EI 30", 1),
+        ("2", "text", "long and longer\nend", 1), ("3", "text", "5°", 1),
     ]  # fmt: skip
 
 

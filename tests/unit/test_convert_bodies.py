@@ -113,7 +113,7 @@ OUTLINES = {
     "on a side": ([(0, 0), (2, 0), (4, 0), (4, 3), (0, 3)], 12),
     "repeated": ([(0, 0), (0, 0), (4, 0), (4, 3), (4, 3), (0, 3), (0, 0)], 12),
     "far away": ([(x + 700_000, y + 5_000_000) for x, y in [(0, 0), (4, 0), (4, 1), (1, 1), (1, 4), (0, 4)]], 7),
-    "star": ([(math.cos(k * math.pi / 5) * (1 + k % 2), math.sin(k * math.pi / 5) * (1 + k % 2)) for k in range(10)], None),
+    "star": ([(math.cos(k * 0.6283) * (1 + k % 2), math.sin(k * 0.6283) * (1 + k % 2)) for k in range(10)], None),
     "round": ([(math.cos(k * math.pi / 20), math.sin(k * math.pi / 20)) for k in range(40)], None),
 }  # fmt: skip
 

@@ -76,7 +76,7 @@ def test_an_embedded_object_is_passed_over():
 @given(st.lists(st.tuples(st.integers(0, 1071), st.text(st.characters(codec="ascii", exclude_characters="\r\n")))))
 def test_what_was_written_is_read(pairs):
     text = "".join(f"{code:3d}\n{value}\n" for code, value in pairs)
-    codes = [p for p in tags_of(text)]
+    codes = tags_of(text)
     assert [value for _, value in codes] == [value.encode() for _, value in pairs]
 
 
@@ -88,7 +88,8 @@ def mixed() -> str:
     marks = cv.entity("ATTRIB", (2, "MARK"), (1, "D-1")) + cv.entity("SEQEND")
     parts = [
         cv.line(0), cv.entity("POLYLINE", (66, 1), handle="A1") + vertices, cv.line(1),
-        cv.entity("INSERT", (2, "B"), (66, 1), handle="A2") + marks, cv.line(2), cv.entity("VERTEX", (10, 1)), cv.line(3),
+        cv.entity("INSERT", (2, "B"), (66, 1), handle="A2") + marks, cv.line(2), cv.entity("VERTEX", (10, 1)),
+        cv.line(3),
     ]  # fmt: skip
     return "".join(parts)
 
@@ -160,9 +161,8 @@ def test_columns_take_the_last_value_and_defaults(tmp_path):
 
 
 def test_heads_tell_handle_layer_space_and_colour(tmp_path):
-    text = cv.entity("LINE", (67, 1), (62, 5), handle="1aF") + cv.entity("LINE", (60, 1), handle="XYZ", layer=" W ") + cv.entity(
-        "LINE", handle="F" * 17
-    )  # fmt: skip
+    text = cv.entity("LINE", (67, 1), (62, 5), handle="1aF") + cv.entity("LINE", (60, 1), handle="XYZ", layer=" W ")
+    text += cv.entity("LINE", handle="F" * 17)
     seen = heads(cv.chunk_of(tmp_path, text), "cp1252")
     assert seen.handle_int.tolist() == [0x1AF, 0, 0]
     assert [seen.layers[k] for k in seen.layer_of] == ["A-WALL", "W", "A-WALL"]
@@ -175,7 +175,8 @@ def test_heads_tell_handle_layer_space_and_colour(tmp_path):
     ("raw", "codec", "text"),
     [
         (b"Wall", "utf-8", "Wall"), (b"W\xe4nde", "cp1252", "Wände"), ("Ágora".encode(), "cp1252", "Ágora"),
-        (b"\xd1\xf2\xe5\xed\xe0", "cp1251", "Стена"), (b"\\U+5899", "cp1252", "墙"), (b"\\U+D800", "cp1252", "\\U+D800"),
+        (b"\xd1\xf2\xe5\xed\xe0", "cp1251", "Стена"), (b"\\U+5899", "cp1252", "墙"),
+        (b"\\U+D800", "cp1252", "\\U+D800"),
         (b"\x81\x8d", "utf-8", "\ufffd\ufffd"),
     ],
 )  # fmt: skip

@@ -40,7 +40,10 @@ def test_identifiers_are_of_drawing_and_handle_alone():
     assert not set(made([5])) & set(made([5], identity="another"))
     assert made([0, 0], [1, 2]) != made([0, 0], [3, 4])  # no handle: the place in the file stands in
     assert len(set(made([1, 2, 0, 0], [1, 2, 1, 2]))) == 4
-    code = "import numpy as n; from dxfd.convert.write import guid; print(guid.make(n.array([5], n.uint64), n.array([1], n.uint64), guid.suffix('drawing'))[0])"
+    code = (
+        "import numpy as n; from dxfd.convert.write import guid;"
+        " print(guid.make(n.array([5], n.uint64), n.array([1], n.uint64), guid.suffix('drawing'))[0])"
+    )
     other = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
