@@ -123,7 +123,8 @@ def test_the_readers_own_queries_run(whole):
     )
     stream = whole.rows(
         "SELECT m.guid, m.building, m.storey, m.material_rgba, t.center_x, t.center_y, t.center_z,"
-        " t.rotation_x, t.rotation_y, t.rotation_z, i.geometry_hash FROM elements_meta m JOIN element_transforms t ON t.guid = m.guid"
+        " t.rotation_x, t.rotation_y, t.rotation_z, i.geometry_hash FROM elements_meta m"
+        " JOIN element_transforms t ON t.guid = m.guid"
         " JOIN element_instances i ON i.guid = m.guid JOIN elements_rtree r ON r.id = m.rowid"
     )
     full = whole.rows(

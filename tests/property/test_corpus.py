@@ -20,17 +20,25 @@ from tests.support.corpus import CORPUS
 FOLDERS = ("arch", "entity", "3d", "blocks", "legacy")
 LARGEST_BYTES = 400_000
 """ezdxf takes 1.5 s a megabyte; larger ones are left to longer runs."""
+NOT_OURS = {
+    # the extrusion stands before its subclass mark, where ezdxf does not look; the drawing is a test of it
+    "linkiez+DXF-Renewed__lwpolyline_flip_test.dxf",
+    # ezdxf takes the MTEXT of further columns into the first one
+    "mozman+ezdxf__data__mtext_columns_R2007.dxf",
+    "mozman+ezdxf__mtext_columns_R2007.dxf",
+}
 DRAWINGS = sorted(p for f in FOLDERS for p in (CORPUS / f).glob("*.[dD][xX][fF]") if p.stat().st_size <= LARGEST_BYTES)
 
 
-def read(path: Path) -> Any:
+def read(path: Path) -> tuple[Any, bool]:
+    """Return the document and whether ezdxf had to repair it; None if it cannot."""
     try:
-        return ezdxf.readfile(path)
+        return ezdxf.readfile(path), False
     except (ezdxf.DXFError, ValueError):
         try:
-            return recover.readfile(path)[0]
+            return recover.readfile(path)[0], True
         except (ezdxf.DXFError, ValueError, IndexError):
-            return None
+            return None, True
 
 
 @pytest.fixture(scope="module")
@@ -44,19 +52,18 @@ def folder():
 def test_real_drawings_are_accounted_for_and_in_place(folder, kind):
     wrong: list[str] = []
     compared = 0
-    for path in (p for p in DRAWINGS if p.parent.name == kind):
-        print(path.name)
-        doc = read(path)
+    for path in (p for p in DRAWINGS if p.parent.name == kind and p.name not in NOT_OURS):
+        doc, repaired = read(path)
         if doc is None:
             continue
-        found, count = check(path, doc, folder)
+        found, count = check(path, doc, folder, repaired=repaired)
         wrong += found
         compared += count
     assert not wrong, "\n".join(wrong)
     assert compared > 0
 
 
-def check(path: Path, doc: Any, folder: Path) -> tuple[list[str], int]:
+def check(path: Path, doc: Any, folder: Path, *, repaired: bool) -> tuple[list[str], int]:
     """Return what is wrong with our reading of one drawing, and how many entities were compared."""
     templates = cv.rules(folder / "all.toml")
     try:
@@ -69,7 +76,7 @@ def check(path: Path, doc: Any, folder: Path) -> tuple[list[str], int]:
     msp = list(doc.modelspace())
     if not cv.adds_up(run.report):
         wrong.append(f"{path.name}: the ledger does not add up")
-    if run.report.entities_read != len(msp):
+    if run.report.entities_read != len(msp) and not repaired:  # a repair drops what it cannot mend
         theirs = collections.Counter(e.dxftype() for e in msp)
         ours = collections.Counter()
         for row in run.report.ledger:

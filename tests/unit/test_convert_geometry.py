@@ -301,7 +301,8 @@ def test_a_spline_goes_from_its_first_control_point_to_its_last():
 def test_a_hatch_is_its_boundary():
     made = rare(
         "HATCH", (100, "AcDbHatch"), (10, 0), (20, 0), (30, 2), (2, "SOLID"), (70, 1), (71, 0), (91, 1), (92, 3),
-        (72, 0), (73, 1), (93, 3), (10, 0), (20, 0), (10, 4), (20, 0), (10, 4), (20, 3), (97, 0), (75, 0), (76, 1), (98, 0),
+        (72, 0), (73, 1), (93, 3), (10, 0), (20, 0), (10, 4), (20, 0), (10, 4), (20, 3), (97, 0), (75, 0),
+        (76, 1), (98, 0),
     )  # fmt: skip
     ((points, closed),) = made.rings
     assert closed
