@@ -37,6 +37,8 @@ _SHARPEST: Final = -0.5
 _MOST_TWIST: Final = 0.5
 _SHORTEST_M: Final = 1e-4
 """Segments and edges below a tenth of a millimetre make no body: their triangles would be degenerate."""
+_STRAIGHT: Final = 1e-6
+"""Radians: a point where an outline turns less is on a side."""
 
 
 def curves(paths: Paths) -> Meshes:
@@ -257,10 +259,9 @@ def _clean_rings(paths: Paths) -> Paths:
     return clean
 
 
-def _is_convex(rings: Paths) -> Bools:
-    """Return (n,) whether a counter-clockwise ring turns left at each corner and goes round once."""
+def _turns(rings: Paths) -> Floats:
+    """Return (N,) the angle by which each ring turns left at each of its points, radians."""
     counts = rings.counts
-    row = np.repeat(np.arange(len(counts)), counts)
     order = np.arange(len(rings.points))
     after, before = order + 1, order - 1
     filled = counts > 0
@@ -270,21 +271,46 @@ def _is_convex(rings: Paths) -> Bools:
     out = (rings.points[after] - rings.points)[:, :2]
     cross = into[:, 0] * out[:, 1] - into[:, 1] * out[:, 0]
     dot = (into * out).sum(axis=1)
-    turn = np.arctan2(cross, dot)
+    return np.arctan2(cross, dot)
+
+
+def _straightened(rings: Paths) -> Paths:
+    """Drop points on a straight side, and where a ring runs back along itself: earcut leaves such out."""
+    for _ in range(4):  # what was behind a spike may be straight only once the spike is gone
+        turn = np.abs(_turns(rings))
+        kept = (turn > _STRAIGHT) & (turn < np.pi - _STRAIGHT)
+        if bool(kept.all()):
+            break
+        counts = rings.counts
+        row = np.repeat(np.arange(len(counts)), counts)
+        rest = np.bincount(row[kept], minlength=len(counts))
+        rings = _clean_rings(Paths(rings.entity, offsets(rest), rings.points[kept], rings.closed))
+    return rings
+
+
+def _is_convex(rings: Paths) -> Bools:
+    """Return (n,) whether a counter-clockwise ring turns left at each corner and goes round once."""
+    counts = rings.counts
+    row = np.repeat(np.arange(len(counts)), counts)
+    filled = counts > 0
+    turn = _turns(rings)
     least = np.full(len(counts), -1.0)
     starts = rings.offset[:-1][filled]
     if len(starts):
         least[filled] = np.minimum.reduceat(turn, starts)
     total = np.bincount(row, turn, minlength=len(counts))
-    convex: Bools = (least > 1e-6) & (np.abs(total - 2 * np.pi) < 1e-3)
+    convex: Bools = (least > _STRAIGHT) & (np.abs(total - 2 * np.pi) < 1e-3)
     return convex
 
 
 def prisms(paths: Paths, height: Floats) -> Meshes:
     """Return a prism over each outline, `height` (n,) metres upwards (downwards if negative). See can_stand."""
     rings = _clean_rings(paths)
-    counts = rings.counts
     convex = _is_convex(rings)
+    if not bool(convex.all()):
+        rings = _straightened(rings)
+        convex = _is_convex(rings)
+    counts = rings.counts
     concave = np.flatnonzero(~convex)
     cut_counts, cut = _earcuts(rings, concave)
     fan_counts = np.where(convex, np.maximum(counts - 2, 0), 0)
