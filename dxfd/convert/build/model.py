@@ -36,6 +36,8 @@ from dxfd.convert.read.stream import Chunk
 
 FARTHEST_M: Final = 1e9
 """Coordinates beyond a million kilometres are no building; float32 bodies could not hold them either."""
+MOST_BODY_POINTS: Final = 20_000
+"""Points of one path that a body is made of: cutting an outline into triangles takes time by their square."""
 _THINNEST_M: Final = 0.001
 _PER_ELEMENT: Final = ("center", "size", "rotation", "length")
 
@@ -136,7 +138,11 @@ class Builder:
         measures = _Measures(rule, rules)
         circles = np.zeros(chunk.count, dtype=np.bool_)
         circles[of_kind(chunk, "CIRCLE")] = True
-        parts = [*_solids(paths, measures, circles), *meshes, *(bodies.curves(d) for d in dots)]
+        parts = [
+            *_solids(paths, measures, circles, _too_long(paths, failed)),
+            *meshes,
+            *(bodies.curves(d) for d in dots),
+        ]
         length = np.full(chunk.count, np.nan)
         length[paths.entity] = paths.lengths()
         return self._finish(chunk, parts, measures, length, of("INSERT"), names, failed)
@@ -264,12 +270,22 @@ def _reasonable(paths: Paths, failed: dict[int, tuple[str, str]]) -> Paths:
     return paths if bool(ok.all()) else paths.take(np.flatnonzero(ok))
 
 
-def _solids(paths: Paths, measures: _Measures, circles: Bools) -> list[Meshes]:
-    """Return the bodies of paths, by recipe."""
+def _too_long(paths: Paths, failed: dict[int, tuple[str, str]]) -> Bools:
+    """Return (n,) whether a path has too many points for a body, and note those."""
+    counts = paths.counts
+    long = counts > MOST_BODY_POINTS
+    for at in np.flatnonzero(long).tolist():
+        words = f"{counts[at]} vertices, more than {MOST_BODY_POINTS}: it keeps its line and gets no body"
+        failed[int(paths.entity[at])] = ("too_many_vertices", words)
+    return np.asarray(long, dtype=np.bool_)
+
+
+def _solids(paths: Paths, measures: _Measures, circles: Bools, too_long: Bools) -> list[Meshes]:
+    """Return the bodies of paths, by recipe; those too long for one stay lines."""
     if not len(paths.entity):
         return []
     standing = bodies.can_stand(paths)
-    recipe = measures.recipe(paths.entity)
+    recipe = np.where(too_long, list(Recipe).index(Recipe.CURVE), measures.recipe(paths.entity))
     out: list[Meshes] = []
     for number, kind in enumerate(Recipe):
         rows = np.flatnonzero(recipe == number)
