@@ -67,7 +67,7 @@ from dxfd.convert.write.output import (
 )
 from dxfd.convert.write.spool import BoxSpool
 from dxfd.convert.write.writer import Batch, Writer
-from dxfd.errors import MemoryLimitError, ResumeImpossibleError, TooManyIssuesError
+from dxfd.errors import DxfdError, MemoryLimitError, ResumeImpossibleError, TooManyIssuesError
 
 __all__ = ["convert", "find_interrupted"]
 
@@ -130,6 +130,7 @@ class _Run:
         self.shared: set[str] = set()
         self.resume_note = ""
         self.resumed_from = 0
+        self.fresh = False
         self.begun_at_batch = 0
         self.checkpoint = Checkpoint()
         self.spool: BoxSpool
@@ -138,7 +139,12 @@ class _Run:
 
     def go(self) -> Report:
         self._advanced(Phase.SKIM)
-        report = self._sealed() or self._made()
+        try:
+            report = self._sealed() or self._made()
+        except (DxfdError, OSError, MemoryError):
+            if self.fresh and not self.checkpoint.current_batch_number:
+                discard(self.partial)  # ours, with nothing in it to go on from
+            raise
         self._advanced(Phase.PUBLISH)
         publish(self.partial, self.output)
         return report
@@ -149,6 +155,7 @@ class _Run:
         with contextlib.ExitStack() as stack:
             database = stack.enter_context(Database(self.partial))
             if earlier is None:
+                self.fresh = True
                 self._create(database)
             else:
                 self._continue(database, earlier)

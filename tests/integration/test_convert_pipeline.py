@@ -25,6 +25,7 @@ from dxfd.errors import (
     OutputNotWritableError,
     ResumeImpossibleError,
     SourceChangedError,
+    SourceDamagedError,
     SourceMissingError,
     TemplatesMissingError,
     TooManyIssuesError,
@@ -340,14 +341,13 @@ def test_stop_ends_at_the_first_fault_and_names_it(source, templates, output):
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.7, 0.9, 0.99])
-def test_a_drawing_cut_off_in_a_tag_gives_what_is_there(folder, source, templates, output, keep):
+def test_a_drawing_cut_off_in_its_entities_is_refused(folder, source, templates, output, keep):
     raw = source.read_bytes()
     start, end = raw.index(b"  2\nENTITIES"), raw.index(b"no group code")
     cut = cv.write(folder / "cut.dxf", raw[: start + int((end - start) * keep)])
-    run = cv.convert(cut, output, templates=templates)
-    assert cv.adds_up(run.report)
-    assert run.report.entities_read > 30
-    assert "section_cut_off" in run.report.issues
+    with pytest.raises(SourceDamagedError, match="cut off in its section ENTITIES"):
+        cv.convert(cut, output, templates=templates)
+    assert not list(folder.glob("out.db*"))
 
 
 def test_missing_things_are_told_before_anything_is_written(folder, source, templates, output):

@@ -22,6 +22,8 @@ _WINDOW: Final = 8 << 20
 _SMALL: Final = 32 << 20
 """HEADER and TABLES are read whole up to this size; what lies behind is passed over and reported."""
 _SAMPLE: Final = 1 << 20
+_TAIL: Final = 4096
+"""Bytes at the end of a file in which its EOF mark is; some programs write blanks or a remark behind it."""
 _SECTION = re.compile(rb"(?:^|\n)([ \t]*0[ \t]*\r?\n[ \t]*SECTION[ \t]*\r?\n[ \t]*2[ \t]*\r?\n([^\r\n]*)\r?\n)")
 _ENDSEC = re.compile(rb"(?:^|\n)([ \t]*0[ \t]*\r?\n[ \t]*ENDSEC[ \t]*(?:\r?\n|$))")
 _EOF = re.compile(rb"(?:^|\n)([ \t]*0[ \t]*\r?\n[ \t]*EOF[ \t]*(?:\r?\n|$))")
@@ -88,12 +90,13 @@ def skim(source: Source, known_total: int | None = None) -> Skim:
 
     Raises:
         NotDxfError: no section at all.
-        SourceDamagedError: neither ENTITIES nor anything to convert.
+        SourceDamagedError: it is cut off before the end of ENTITIES, or has neither ENTITIES nor anything to convert.
     """
     notes: list[tuple[str, str]] = []
     sections = _sections(source)
     if not sections:
         raise NotDxfError(f"{source.path} has no SECTION: it is not a DXF drawing, or it was cut off at once")
+    _check_whole(source, sections)
     notes += [
         ("section_cut_off", f"section {section.name} has no ENDSEC") for section in sections if not section.closed
     ]
@@ -120,6 +123,17 @@ def skim(source: Source, known_total: int | None = None) -> Skim:
         extents=_extents(header), median=median, spread=spread, sections=sections,
         layers=_layers(source, sections, codec, notes), entities_total=total, notes=notes,
     )  # fmt: skip
+
+
+def _check_whole(source: Source, sections: list[Section]) -> None:
+    """Raise if the file ends before its entities do: what is missing is not known, so the rest is no model."""
+    last = sections[-1]
+    if any(section.name == "ENTITIES" for section in (sections if last.closed else sections[:-1])):
+        return
+    tail = max(last.start, source.size - _TAIL)
+    if _EOF.search(b"\n" + source.read(tail, source.size - tail)) is None:
+        where = f"behind its section {last.name}, before ENTITIES" if last.closed else f"in its section {last.name}"
+        raise SourceDamagedError(f"{source.path} is cut off {where}", hint="save or transfer the drawing again")
 
 
 def _sections(source: Source, *, thorough: bool = False) -> list[Section]:

@@ -1,0 +1,66 @@
+"""Drawings that are legal or nearly so, and hard: cut off, with endless outlines, with nothing but faults."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from dxfd.errors import SourceDamagedError, TooManyIssuesError
+from tests.support import convert as cv
+
+
+def outline(points: int) -> str:
+    angle = 2 * math.pi / points
+    corners = [
+        pair for k in range(points) for pair in ((10, 5000 * math.cos(k * angle)), (20, 5000 * math.sin(k * angle)))
+    ]
+    return cv.entity("LWPOLYLINE", (90, points), (70, 1), *corners, handle="A1")
+
+
+def test_an_endless_outline_keeps_its_line_and_gets_no_body(tmp_path):
+    source = cv.write(tmp_path / "in.dxf", cv.drawing(outline(60_000) + outline(40)))
+    report = cv.convert(source, tmp_path / "out.db", templates=cv.rules(tmp_path / "r.toml", "extrude")).report
+    assert (report.elements_written, report.errors) == (2, 0)
+    assert report.elapsed_s < 20, "its triangles take minutes"
+    (message, handle), *_ = cv.query(
+        tmp_path / "out.db", "SELECT message, handle FROM conversion_issues WHERE code = 'too_many_vertices'"
+    )
+    assert (message.split(",")[0], handle) == ("60000 vertices", "A1")
+    assert [row.reason for row in report.ledger if row.outcome == "element"] == ["too_many_vertices", ""]
+
+
+@pytest.mark.parametrize("ending", ["  0\nLWPOLYL", "  0", "  0\nLINE\n 10\n12.", "LINE\n  8\nA-WALL\n"])
+def test_a_drawing_cut_off_in_its_entities_is_refused_and_leaves_nothing(tmp_path, ending):
+    whole = cv.drawing("".join(cv.line(k) for k in range(50)))
+    at = whole.rindex("LINE")
+    source = cv.write(tmp_path / "in.dxf", whole[: whole.rindex("0", 0, at)].rstrip(" ") + ending)
+    with pytest.raises(SourceDamagedError, match="cut off in its section ENTITIES"):
+        cv.convert(source, tmp_path / "out.db")
+    assert names(tmp_path) == ["in.dxf"]
+
+
+def test_a_drawing_cut_off_before_its_entities_is_refused(tmp_path):
+    whole = cv.drawing(cv.line(1))
+    source = cv.write(tmp_path / "in.dxf", whole[: whole.index("ENDSEC")])
+    with pytest.raises(SourceDamagedError, match="cut off in its section HEADER"):
+        cv.convert(source, tmp_path / "out.db")
+
+
+def test_a_drawing_cut_off_behind_its_entities_is_converted_with_a_word(tmp_path):
+    source = cv.write(tmp_path / "in.dxf", cv.drawing(cv.line(1)).replace("EOF", "SECTION\n  2\nOBJECTS\n  0\nDICTI"))
+    report = cv.convert(source, tmp_path / "out.db").report
+    assert report.issues == {"section_cut_off": 1}
+
+
+def test_a_run_that_failed_before_its_first_batch_leaves_nothing(tmp_path):
+    faulty = cv.entity("LINE", (10, "abc"), (20, 0), (11, 1), (21, 0))
+    source = cv.write(tmp_path / "in.dxf", cv.drawing(faulty * 200))
+    with pytest.raises(TooManyIssuesError):
+        cv.convert(source, tmp_path / "out.db")
+    assert names(tmp_path) == ["in.dxf"]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
