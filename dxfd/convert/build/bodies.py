@@ -271,7 +271,8 @@ def _turns(rings: Paths) -> Floats:
     out = (rings.points[after] - rings.points)[:, :2]
     cross = into[:, 0] * out[:, 1] - into[:, 1] * out[:, 0]
     dot = (into * out).sum(axis=1)
-    return np.arctan2(cross, dot)
+    turn: Floats = np.arctan2(cross, dot)
+    return turn
 
 
 def _straightened(rings: Paths) -> Paths:
