@@ -15,12 +15,15 @@
 | any other exit, or it could not be started      | failed   | LOSE, EXHAUST             | yes     |       |
 
 An attempt that committed a batch no attempt before had sets charges and deaths back: such a job gets on, so it ends.
+Not so a crash of the worker's own (E_INTERNAL, a fatal signal of its own code, an exit without a word): that comes
+again at the next batch too, and a job of a thousand batches would crash a thousand times.
 """
 
 from __future__ import annotations
 
 import signal
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -28,9 +31,12 @@ from dxfd.config.units import format_bytes, format_seconds
 from dxfd.contract.progress import Done, Failed, Left, Progress
 from dxfd.contract.states import JobEvent
 from dxfd.contract.times import iso
-from dxfd.errors import FailureClass, MemoryLimitError, WorkerHungError, WorkerLostError
+from dxfd.errors import DxfdError, FailureClass, MemoryLimitError, WorkerHungError, WorkerLostError
 from dxfd.store.rows import Ending, JobRow
 from dxfd.supervise.backoff import delay_s
+
+_OWN_SIGNALS: Final = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
+"""What a process gets for its own fault; SIGKILL and the like come from outside (a person, a host out of memory)."""
 
 
 class Killed(StrEnum):
@@ -75,6 +81,8 @@ class _Loss(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     hint: str = ""
     death: bool = False
+    crash: bool = False
+    """The worker's own fault, which no progress excuses."""
 
 
 def judge(ended: Ended, job: JobRow, policy: Policy, now_s: float) -> tuple[JobEvent, Ending]:
@@ -126,6 +134,7 @@ def _loss(ended: Ended, policy: Policy) -> _Loss:
             message=ended.last.message,
             hint=ended.last.hint,
             death=is_memory,
+            crash=ended.last.error_code == DxfdError.code,
         )
     if ended.killed is Killed.MEMORY:
         words = f"the worker grew far past its limit of {format_bytes(ended.limit_bytes)} and was ended"
@@ -137,16 +146,20 @@ def _loss(ended: Ended, policy: Policy) -> _Loss:
         return _Loss(cause="failed", code=WorkerLostError.code, message=f"no worker could be started: {ended.note}")
     if ended.status < 0:
         words = f"the worker was killed by {_signal_name(-ended.status)}"
-        return _Loss(cause="signal", code=WorkerLostError.code, message=words, death=True)
+        crash = -ended.status in _OWN_SIGNALS
+        return _Loss(cause="signal", code=WorkerLostError.code, message=words, death=True, crash=crash)
     words = f"the worker ended with status {ended.status} and no result"
-    return _Loss(cause="failed", code=WorkerLostError.code, message=words, hint="the log has what it said on stderr")
+    hint = "the log has what it said on stderr"
+    return _Loss(cause="failed", code=WorkerLostError.code, message=words, hint=hint, crash=True)
 
 
 def _lost(base: Ending, loss: _Loss, job: JobRow, policy: Policy, now_s: float) -> tuple[JobEvent, Ending]:
-    charged = (0 if base.progressed else job.attempts_charged) + 1
-    deaths = (0 if base.progressed else job.deaths) + loss.death
+    progressed = base.progressed and not loss.crash
+    charged = (0 if progressed else job.attempts_charged) + 1
+    deaths = (0 if progressed else job.deaths) + loss.death
     ending = msgspec.structs.replace(
         base,
+        progressed=progressed,
         cause=loss.cause,
         detail=loss.message,
         charged=True,

@@ -87,6 +87,23 @@ def test_a_death_after_a_new_checkpoint_counts_from_one():
     assert seconds_of(ending.not_before) == pytest.approx(NOW + 1)
 
 
+CRASH = Failed(error_code="E_INTERNAL", message="unexpected TypeError", hint="", failure_class="retryable")
+
+
+@pytest.mark.parametrize(
+    ("ended", "last"),
+    [
+        (Ended(status=1, last=CRASH, batch=7, batch_before=6), E.EXHAUST),
+        (Ended(status=5, batch=7, batch_before=6), E.EXHAUST),
+        (Ended(status=-11, batch=7, batch_before=6), E.QUARANTINE),
+    ],
+)
+def test_a_worker_that_always_crashes_ends_its_job_even_if_each_attempt_gets_a_batch_on(ended, last):
+    event, ending = judge(ended, job(), POLICY, NOW)
+    assert (event, ending.progressed) == (E.LOSE, False)
+    assert judge(ended, job(attempts_charged=2, deaths=2), POLICY, NOW)[0] is last
+
+
 def test_a_job_with_many_attempts_is_still_quarantined_by_deaths():
     event, _ = judge(Ended(status=-9), job(max_attempts=100, attempts_charged=5, deaths=2), POLICY, NOW)
     assert event is E.QUARANTINE
