@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dxfd.errors import SourceDamagedError, TooManyIssuesError
+from dxfd.convert import pipeline
+from dxfd.errors import OutputNotWritableError, SourceDamagedError, TooManyIssuesError
 from tests.support import convert as cv
 
 
@@ -60,6 +61,13 @@ def test_a_run_that_failed_before_its_first_batch_leaves_nothing(tmp_path):
     with pytest.raises(TooManyIssuesError):
         cv.convert(source, tmp_path / "out.db")
     assert names(tmp_path) == ["in.dxf"]
+
+
+def test_a_name_too_long_for_the_files_beside_the_output_is_told(tmp_path):
+    source = cv.write(tmp_path / f"{'ü' * 120}.dxf", cv.drawing(cv.line(1)))
+    for begin in (cv.convert, lambda path: pipeline.find_interrupted(cv.options(path, path.with_suffix(".db")))):
+        with pytest.raises(OutputNotWritableError, match="more than 239 bytes"):
+            begin(source)
 
 
 def names(folder: Path) -> list[str]:

@@ -27,6 +27,8 @@ from dxfd.errors import (
 
 FORMAT: Final = 1
 """Of the checkpoint and of the tables it belongs to; another one cannot be resumed."""
+_LONGEST_NAME: Final = 255 - len(".partial-journal")
+"""Bytes; a file system takes 255."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,7 +61,14 @@ class Checkpoint:
 
 
 def partial_of(output: Path) -> Path:
-    """Return where an output is built."""
+    """Return where an output is built.
+
+    Raises:
+        OutputNotWritableError: its name leaves no room for those of the files beside it.
+    """
+    if len(os.fsencode(output.name)) > _LONGEST_NAME:
+        words = f"the name {output.name[:20]}... has more than {_LONGEST_NAME} bytes"
+        raise OutputNotWritableError(words, hint="choose a shorter name for the output")
     return output.with_name(output.name + ".partial")
 
 
@@ -113,9 +122,10 @@ def check_target(output: Path) -> None:
     """Raise if a database cannot be published there.
 
     Raises:
-        OutputNotWritableError: no such folder, or no right to write in it.
+        OutputNotWritableError: no such folder, no right to write in it, or too long a name.
         OutputForeignError: a file that is none of ours stands there.
     """
+    partial_of(output)
     folder = output.parent
     if not folder.is_dir():
         raise OutputNotWritableError(f"there is no folder {folder}", hint="make it first, or choose another output")
