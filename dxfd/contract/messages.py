@@ -104,7 +104,7 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
     started_at: str
     ended_at: str = ""
     cause: str = ""
-    """finished, failed, yielded, cut_off, signal, memory, hung."""
+    """finished, failed, yielded, cut_off, signal, memory, disk_full, hung."""
     detail: str = ""
     resumed_from_batch: int = 0
     peak_rss_bytes: int = 0

@@ -31,10 +31,11 @@ from dxfd.config.units import format_bytes, format_seconds
 from dxfd.contract.progress import Done, Failed, Left, Progress
 from dxfd.contract.states import JobEvent
 from dxfd.contract.times import iso
-from dxfd.errors import DxfdError, FailureClass, MemoryLimitError, WorkerHungError, WorkerLostError
+from dxfd.errors import DiskFullError, DxfdError, FailureClass, MemoryLimitError, WorkerHungError, WorkerLostError
 from dxfd.store.rows import Ending, JobRow
 from dxfd.supervise.backoff import delay_s
 
+DISK_FULL_DELAY_S: Final = 30.0
 _OWN_SIGNALS: Final = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
 """What a process gets for its own fault; SIGKILL and the like come from outside (a person, a host out of memory)."""
 
@@ -154,6 +155,18 @@ def _loss(ended: Ended, policy: Policy) -> _Loss:
 
 
 def _lost(base: Ending, loss: _Loss, job: JobRow, policy: Policy, now_s: float) -> tuple[JobEvent, Ending]:
+    if loss.code == DiskFullError.code:
+        # Not the job's fault, and no number of tries makes room: it waits, uncharged, and looks again.
+        delay = min(policy.retry_cap_s, max(policy.retry_base_s, DISK_FULL_DELAY_S))
+        return JobEvent.LOSE, msgspec.structs.replace(
+            base,
+            cause="disk_full",
+            detail=loss.message,
+            error_code=loss.code,
+            error_message=loss.message,
+            error_hint=loss.hint,
+            not_before=iso(now_s + delay),
+        )
     progressed = base.progressed and not loss.crash
     charged = (0 if progressed else job.attempts_charged) + 1
     deaths = (0 if progressed else job.deaths) + loss.death

@@ -22,6 +22,8 @@ from dxfd.errors import DiskFullError, DxfdError, MemoryLimitError
 from dxfd.worker.commands import Commands
 from dxfd.worker.report import Reporter, private_stdout
 
+NAME_CHARACTERS = 300
+"""Of a name in such a report; the DXF reference allows 255, damaged drawings have more."""
 LEDGER_ROWS = 500
 """Of a report in the queue: a drawing with a layer an entity would make a reply of more than a frame."""
 
@@ -76,6 +78,9 @@ def summary(report: Report) -> dict[str, Any]:
     if len(rows) > LEDGER_ROWS:
         document["ledger"] = sorted(rows, key=lambda row: -row["count"])[:LEDGER_ROWS]
         document["ledger_rows_left_out"] = len(rows) - LEDGER_ROWS
+    for row in document["ledger"]:
+        for name in ("entity_type", "layer", "block", "first_handle"):
+            row[name] = row[name][:NAME_CHARACTERS]
     return document
 
 

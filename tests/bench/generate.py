@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import random
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,8 +22,8 @@ LAYERS = (
 BLOCKS = ("DOOR_900", "CHAIR", "SPRINKLER", "LIGHT_600", "DIFFUSER", "VALVE")
 
 
-def frame(tag: str = "") -> tuple[str, str]:
-    """Return the text before the first entity and after the last one."""
+def frame(next_handle: str) -> tuple[str, str]:
+    """Return the text before the first entity and after the last one, with $HANDSEED behind all handles."""
     doc = ezdxf.new("R2000", setup=False)
     doc.header["$INSUNITS"] = 4
     doc.header["$EXTMIN"] = (0, 0, 0)
@@ -36,7 +37,7 @@ def frame(tag: str = "") -> tuple[str, str]:
         block.add_circle((0, 0), 200)
     stream = io.StringIO()
     doc.write(stream)
-    text = stream.getvalue()
+    text = re.sub(r"(\$HANDSEED\n  5\n)[0-9A-F]+", rf"\g<1>{next_handle}", stream.getvalue())
     mark = "  2\nENTITIES\n"
     cut = text.index(mark) + len(mark)
     return text[:cut], text[cut:]
@@ -95,7 +96,7 @@ def entities(count: int, seed: int = 1) -> Iterator[str]:
 
 def write(path: Path, count: int, seed: int = 1) -> Path:
     """Write a drawing with `count` entities to `path`."""
-    before, after = frame()
+    before, after = frame(f"{0x10000 + count + 1:X}")
     with path.open("w", encoding="utf-8", newline="\n") as out:
         out.write(before)
         buffer: list[str] = []

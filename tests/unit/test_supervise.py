@@ -22,7 +22,8 @@ from dxfd.supervise.scheduler import Wish, pick, worker_count
 MIB = 1 << 20
 POLICY = Policy(retry_base_s=1, retry_cap_s=60, quarantine_after=3, worker_timeout_s=600)
 PERMANENT = Failed(error_code="E_NOT_DXF", message="no DXF", failure_class="permanent")
-RETRYABLE = Failed(error_code="E_DISK_FULL", message="full", failure_class="retryable")
+RETRYABLE = Failed(error_code="E_SOURCE_CHANGED", message="changed", failure_class="retryable")
+FULL = Failed(error_code="E_DISK_FULL", message="full", failure_class="retryable")
 MEMORY = Failed(error_code="E_MEMORY", message="too little", failure_class="retryable")
 DONE = Done(report=msgspec.Raw(b"{}"))
 NOW = 1_800_000_000.0
@@ -70,7 +71,14 @@ def test_each_way_to_end_means_one_thing(ended, event, cause, charged, death):
 
 def test_the_last_attempt_exhausts_the_job():
     event, ending = judge(Ended(status=1, last=RETRYABLE), job(attempts_charged=2), POLICY, NOW)
-    assert (event, ending.not_before, ending.error_code) == (E.EXHAUST, None, "E_DISK_FULL")
+    assert (event, ending.not_before, ending.error_code) == (E.EXHAUST, None, "E_SOURCE_CHANGED")
+
+
+def test_a_full_disk_is_waited_for_without_a_charge():
+    event, ending = judge(Ended(status=1, last=FULL), job(attempts_charged=2, max_attempts=3), POLICY, NOW)
+
+    assert (event, ending.charged, ending.error_code) == (E.LOSE, False, "E_DISK_FULL")
+    assert ending.not_before is not None
 
 
 def test_the_last_death_quarantines_the_job_with_its_cause():
