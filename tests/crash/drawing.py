@@ -16,7 +16,7 @@ EVERY = 12
 
 def write_rich_drawing(path: Path, common: int, seed: int = 1) -> Path:
     """Write a drawing of so many common entities, and one rarer to each dozen; return its path."""
-    before, after = frame()
+    before, after = frame("FFFFFFF")
     with path.open("w", encoding="utf-8", newline="\n") as out:
         out.write(before)
         for number, text in enumerate(entities(common, seed)):
