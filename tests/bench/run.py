@@ -25,6 +25,18 @@ QUICK, FULL, LARGE = 100_000, 1_000_000, 5_000_000
 
 
 @dataclass
+def _said(arguments: list[str]) -> list[str]:
+    """Return the arguments that say what was measured: folders are this machine's."""
+    out: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument in {"--folder", "--output"}:
+            next(rest, None)
+        elif not argument.startswith(("--folder=", "--output=")):
+            out.append(argument)
+    return out
+
+
 class Results:
     """Everything that was measured; what was left out says why."""
 
@@ -49,7 +61,8 @@ class Bench:
         self.folder = folder
         self.rounds: int = arguments.rounds
         self.ogr = shutil.which("ogr2ogr")
-        self.results = Results("python -m tests.bench.run " + " ".join(sys.argv[1:]), count)
+        said = " ".join(_said(sys.argv[1:]))
+        self.results = Results(f"make bench ARGS='{said}'" if said else "make bench", count)
         if self.ogr is None:
             self.results.left_out.append("ogr2ogr: not installed (Debian: apt install gdal-bin)")
 
