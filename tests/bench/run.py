@@ -24,7 +24,6 @@ from tests.bench.results import write_results
 QUICK, FULL, LARGE = 100_000, 1_000_000, 5_000_000
 
 
-@dataclass
 def _said(arguments: list[str]) -> list[str]:
     """Return the arguments that say what was measured: folders are this machine's."""
     out: list[str] = []
@@ -37,6 +36,7 @@ def _said(arguments: list[str]) -> list[str]:
     return out
 
 
+@dataclass
 class Results:
     """Everything that was measured; what was left out says why."""
 
