@@ -1,6 +1,7 @@
 """The order of the conversion: skim, then read ▸ match ▸ build ▸ write by batches, then finish. Known here alone.
 
-Two threads: this one reads, matches and builds the next batch while the writer commits the one before.
+Three threads: the reader is a chunk ahead, this one matches and builds, the writer commits the batch before. Over 500
+lines because it is one thing: the life of one run, whose steps share the checkpoint that each of them moves on.
 """
 
 from __future__ import annotations
@@ -207,7 +208,7 @@ class _Run:
             discard(self.partial)
             return None
         checkpoint = read_checkpoint(self.partial)
-        reason = session.why_not_resumable(self.partial, checkpoint, self.source, self.plan.config_fingerprint)
+        reason = session.why_not_resumable(checkpoint, self.source, self.plan.config_fingerprint)
         if not reason and checkpoint is not None and session.damaged(self.partial, checkpoint.elements_written):
             reason = "the interrupted database is damaged"
         if not reason:
@@ -282,7 +283,7 @@ class _Run:
                     writer.drain()
                     self._tell_committed(writer)
                     raise Left(cause, self.checkpoint.current_batch_number, self.checkpoint.entities_read)
-                self._govern(stream, writer, batch)
+                self._govern(stream)
                 if batch is None and memory.decide(memory.rss(), self.options.max_memory_bytes) is memory.Step.LEAVE:
                     self._leave_for_memory(writer)
             if batch is not None:
@@ -308,14 +309,13 @@ class _Run:
                 )
             )  # fmt: skip
 
-    def _govern(self, stream: Stream, writer: Writer, batch: Batch | None) -> None:
+    def _govern(self, stream: Stream) -> None:
         step = memory.decide(memory.rss(), self.options.max_memory_bytes)
         if step is memory.Step.NONE:
             return
         stream.chunk_bytes = max(_LEAST_CHUNK_BYTES, stream.chunk_bytes // 2)
         if step in {memory.Step.TRIM, memory.Step.LEAVE}:
             memory.trim()
-        del writer, batch
 
     def _leave_for_memory(self, writer: Writer) -> None:
         """Commit and end, unless trimming helped after all."""

@@ -77,7 +77,7 @@ def _origin(metres: float) -> float:
     return float(np.round(metres / _ORIGIN_STEP_M) * _ORIGIN_STEP_M)
 
 
-def why_not_resumable(partial: Path, checkpoint: Checkpoint | None, source: Source, config_fingerprint: str) -> str:
+def why_not_resumable(checkpoint: Checkpoint | None, source: Source, config_fingerprint: str) -> str:
     """Return why an interrupted run cannot be continued; empty if it can."""
     if checkpoint is None:
         return "its checkpoint cannot be read"
@@ -87,7 +87,6 @@ def why_not_resumable(partial: Path, checkpoint: Checkpoint | None, source: Sour
         return "the drawing has changed since"
     if checkpoint.config_fingerprint != config_fingerprint:
         return "the templates or units are others than then"
-    del partial
     return ""
 
 
@@ -106,7 +105,7 @@ def find_interrupted(options: ConvertOptions) -> Interrupted | None:
     checkpoint = read_checkpoint(partial) or _sealed(partial)
     rules = load_rules(options.templates)
     with Source(options.source) as source:
-        reason = why_not_resumable(partial, checkpoint, source, fingerprint(configuration(options, rules)))
+        reason = why_not_resumable(checkpoint, source, fingerprint(configuration(options, rules)))
     if checkpoint is None:
         checkpoint = Checkpoint(status="unreadable")
     return Interrupted(
