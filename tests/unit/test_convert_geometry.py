@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dxfd.convert.build import faces, paths
-from dxfd.convert.build.curves import TOLERANCE_M, arcs, bulged, segments_for
+from dxfd.convert.build.curves import MOST_CHORDS, TOLERANCE_M, arcs, bulged, segments_for
 from dxfd.convert.build.fallback import NoGeometryError, shape
 from dxfd.convert.build.frame import about_z, axes, euler_xyz, to_world
 from dxfd.convert.build.geometry import polylines
@@ -102,9 +102,9 @@ def test_euler_angles_give_the_matrix_back(normal, angle):
 @given(st.floats(1e-3, 1e6), st.floats(0.001, 2 * math.pi))
 def test_chords_stay_within_tolerance(radius, sweep):
     (chords,) = segments_for(np.array([radius]), np.array([sweep]))
-    assert 1 <= chords <= 360
+    assert 1 <= chords <= MOST_CHORDS
     sagitta = radius * (1 - math.cos(sweep / chords / 2))
-    assert sagitta <= TOLERANCE_M * 1.001 or chords == 360
+    assert sagitta <= TOLERANCE_M * 1.001 or chords == MOST_CHORDS
     assert sweep / chords <= math.pi / 4 + 1e-9
 
 

@@ -9,21 +9,26 @@ import numpy as np
 from dxfd.convert.build.ragged import Bools, Floats, Ints, offsets, within
 
 TOLERANCE_M: Final = 0.005
-"""Largest distance between an arc and its chords. 5 mm: a column of 1 m diameter gets 23 sides."""
+"""Largest distance between a curve and its chords, unless told otherwise: a column of 1 m diameter gets 23 sides."""
 _COARSEST: Final = np.pi / 4
-_MOST: Final = 360
+MOST_CHORDS: Final = 4096
+"""Enough for a circle of 17 km radius at 5 mm; one of infinite radius must end somewhere."""
 
 
 def segments_for(radius: Floats, sweep: Floats, tolerance_m: float = TOLERANCE_M) -> Ints:
-    """Return (n,) chords needed: none of more than 45°, and never more than 360 of them."""
+    """Return (n,) chords needed: none of more than 45°, and never more than MOST_CHORDS of them."""
     safe = np.maximum(np.abs(radius), 1e-9)
     step = 2.0 * np.arccos(np.clip(1.0 - tolerance_m / safe, -1.0, 1.0))
     step = np.minimum(step, _COARSEST)  # 0 for a radius beyond all measure: then as many as allowed
     chords = np.ceil(np.abs(sweep) / step - 1e-9)
-    return np.fmin(np.fmax(chords, 1), _MOST).astype(np.int64)  # fmax: what overflowed to nan gets one, and is refused
+    return np.fmin(np.fmax(chords, 1), MOST_CHORDS).astype(
+        np.int64
+    )  # fmax: what overflowed to nan gets one, and is refused
 
 
-def arcs(center: Floats, radius: Floats, start: Floats, sweep: Floats, full: Bools) -> tuple[Ints, Floats]:
+def arcs(
+    center: Floats, radius: Floats, start: Floats, sweep: Floats, full: Bools, tolerance_m: float = TOLERANCE_M
+) -> tuple[Ints, Floats]:
     """Return offsets (n + 1,) and points (N, 3) of arcs in their own XY plane.
 
     Args:
@@ -32,8 +37,9 @@ def arcs(center: Floats, radius: Floats, start: Floats, sweep: Floats, full: Boo
         start: (n,) radians.
         sweep: (n,) radians, counter-clockwise.
         full: (n,) a closed circle: the first point is not repeated.
+        tolerance_m: largest distance of the chords to the arc.
     """
-    chords = segments_for(radius, sweep)
+    chords = segments_for(radius, sweep, tolerance_m)
     counts = chords + ~full
     row = np.repeat(np.arange(len(counts)), counts)
     angle = start[row] + sweep[row] * within(counts) / chords[row]
@@ -44,11 +50,17 @@ def arcs(center: Floats, radius: Floats, start: Floats, sweep: Floats, full: Boo
 
 
 def ellipses(
-    center: Floats, major: Floats, minor: Floats, start: Floats, sweep: Floats, full: Bools
+    center: Floats,
+    major: Floats,
+    minor: Floats,
+    start: Floats,
+    sweep: Floats,
+    full: Bools,
+    tolerance_m: float = TOLERANCE_M,
 ) -> tuple[Ints, Floats]:
     """Return offsets and points of elliptic arcs: centre (n, 3), half axes (n, 3) as vectors, parameters in radians."""
     radius = np.maximum(np.linalg.norm(major, axis=1), np.linalg.norm(minor, axis=1))
-    chords = segments_for(radius, sweep)
+    chords = segments_for(radius, sweep, tolerance_m)
     counts = chords + ~full
     row = np.repeat(np.arange(len(counts)), counts)
     angle = start[row] + sweep[row] * within(counts) / chords[row]
@@ -56,7 +68,9 @@ def ellipses(
     return offsets(counts), points
 
 
-def bulged(offset: Ints, points: Floats, bulge: Floats, closed: Bools) -> tuple[Ints, Floats]:
+def bulged(
+    offset: Ints, points: Floats, bulge: Floats, closed: Bools, tolerance_m: float = TOLERANCE_M
+) -> tuple[Ints, Floats]:
     """Return offsets and points with the bulged segments of polylines replaced by chords.
 
     Args:
@@ -64,6 +78,7 @@ def bulged(offset: Ints, points: Floats, bulge: Floats, closed: Bools) -> tuple[
         points: (N, 3) metres, in the polylines' plane.
         bulge: (N,) tangent of a quarter of the arc's angle from each point to the next; positive is counter-clockwise.
         closed: (n,) the last point's bulge leads to the first.
+        tolerance_m: largest distance of the chords to the arc.
     """
     if not len(points) or not bool((bulge != 0).any()):
         return offset, points
@@ -85,7 +100,7 @@ def bulged(offset: Ints, points: Floats, bulge: Floats, closed: Bools) -> tuple[
     lift = (1 - b * b) / (4 * b)
     center_x = middle[:, 0] - delta[:, 1] * lift
     center_y = middle[:, 1] + delta[:, 0] * lift
-    chords = np.where(bent, segments_for(radius, sweep), 1)
+    chords = np.where(bent, segments_for(radius, sweep, tolerance_m), 1)
     row = np.repeat(np.arange(len(points)), chords)
     step = within(chords)
     start = np.arctan2(first[:, 1] - center_y, first[:, 0] - center_x)

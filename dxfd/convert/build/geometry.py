@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from dxfd.convert.build import faces, paths
+from dxfd.convert.build.curves import TOLERANCE_M
 from dxfd.convert.build.ragged import Ints, Meshes, Paths
 from dxfd.convert.read.columns import Group, group, of_kind
 from dxfd.convert.read.stream import Chunk
@@ -18,19 +19,19 @@ COLUMNAR: Final = frozenset({*PATH_KINDS, *POINT_KINDS, *FACE_KINDS, "INSERT"})
 _SURFACE: Final = 16 | 64
 
 
-def simple(kind: str, members: Group, metres: float) -> Paths | Meshes:
+def simple(kind: str, members: Group, metres: float, tolerance_m: float = TOLERANCE_M) -> Paths | Meshes:
     """Return the geometry of a group of one type; not for POLYLINE and INSERT."""
     match kind:
         case "LINE":
             return paths.lines(members, metres)
         case "CIRCLE":
-            return paths.circles(members, metres)
+            return paths.circles(members, metres, tolerance_m)
         case "ARC":
-            return paths.circular_arcs(members, metres)
+            return paths.circular_arcs(members, metres, tolerance_m)
         case "ELLIPSE":
-            return paths.elliptic_arcs(members, metres)
+            return paths.elliptic_arcs(members, metres, tolerance_m)
         case "LWPOLYLINE":
-            return paths.lwpolylines(members, metres)
+            return paths.lwpolylines(members, metres, tolerance_m)
         case "POINT" | "MTEXT":
             return paths.points(members, metres, ocs=False)
         case "TEXT" | "ATTDEF" | "SHAPE":
@@ -42,7 +43,7 @@ def simple(kind: str, members: Group, metres: float) -> Paths | Meshes:
     raise ValueError(kind)
 
 
-def polylines(chunk: Chunk, entities: Ints, metres: float) -> tuple[Paths, Meshes]:
+def polylines(chunk: Chunk, entities: Ints, metres: float, tolerance_m: float = TOLERANCE_M) -> tuple[Paths, Meshes]:
     """Return the geometry of POLYLINE entities: those that are curves, and those that are meshes."""
     every = group(chunk, entities)
     surface = (every.integer(70) & _SURFACE) != 0
@@ -55,7 +56,7 @@ def polylines(chunk: Chunk, entities: Ints, metres: float) -> tuple[Paths, Meshe
         row = rank[chunk.owner[vertex]]
         mine = row >= 0
         out.append((group(chunk, chosen), group(chunk, vertex[mine]), row[mine]))
-    return paths.polylines(*out[0], metres), faces.polyline_meshes(*out[1], metres)
+    return paths.polylines(*out[0], metres, tolerance_m), faces.polyline_meshes(*out[1], metres)
 
 
 def bad_entities(chunk: Chunk) -> Ints:

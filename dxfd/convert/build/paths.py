@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dxfd.convert.build.curves import arcs, bulged, ellipses
+from dxfd.convert.build.curves import TOLERANCE_M, arcs, bulged, ellipses
 from dxfd.convert.build.frame import axes, is_world, to_world
 from dxfd.convert.build.ragged import Bools, Floats, Ints, Paths, offsets
 from dxfd.convert.read.columns import Group
@@ -44,25 +44,27 @@ def points(group: Group, metres: float, *, ocs: bool) -> Paths:
     return Paths(group.entity, offset, at, np.zeros(group.count, dtype=np.bool_))
 
 
-def circles(group: Group, metres: float) -> Paths:
+def circles(group: Group, metres: float, tolerance_m: float = TOLERANCE_M) -> Paths:
     """CIRCLE: centre in OCS."""
     n = group.count
     full = np.ones(n, dtype=np.bool_)
-    offset, at = arcs(group.point(10) * metres, group.number(40) * metres, np.zeros(n), np.full(n, _FULL), full)
+    offset, at = arcs(
+        group.point(10) * metres, group.number(40) * metres, np.zeros(n), np.full(n, _FULL), full, tolerance_m
+    )
     return Paths(group.entity, offset, _world(at, offset, normals(group)), full)
 
 
-def circular_arcs(group: Group, metres: float) -> Paths:
+def circular_arcs(group: Group, metres: float, tolerance_m: float = TOLERANCE_M) -> Paths:
     """ARC: centre in OCS, counter-clockwise from code 50 to 51 in degrees."""
     start = np.radians(group.number(50))
     sweep = np.mod(np.radians(group.number(51, 360.0)) - start, _FULL)
     sweep = np.where(sweep < 1e-12, _FULL, sweep)
     full = np.zeros(group.count, dtype=np.bool_)
-    offset, at = arcs(group.point(10) * metres, group.number(40) * metres, start, sweep, full)
+    offset, at = arcs(group.point(10) * metres, group.number(40) * metres, start, sweep, full, tolerance_m)
     return Paths(group.entity, offset, _world(at, offset, normals(group)), full)
 
 
-def elliptic_arcs(group: Group, metres: float) -> Paths:
+def elliptic_arcs(group: Group, metres: float, tolerance_m: float = TOLERANCE_M) -> Paths:
     """ELLIPSE: all in WCS; the minor axis is normal × major × ratio."""
     major = group.point(11) * metres
     normal = normals(group)
@@ -74,11 +76,11 @@ def elliptic_arcs(group: Group, metres: float) -> Paths:
     full = sweep < 1e-9
     full |= sweep > _FULL - 1e-9
     sweep = np.where(full, _FULL, sweep)
-    offset, at = ellipses(group.point(10) * metres, major, minor, start, sweep, full)
+    offset, at = ellipses(group.point(10) * metres, major, minor, start, sweep, full, tolerance_m)
     return Paths(group.entity, offset, at, full)
 
 
-def lwpolylines(group: Group, metres: float) -> Paths:
+def lwpolylines(group: Group, metres: float, tolerance_m: float = TOLERANCE_M) -> Paths:
     """LWPOLYLINE: vertices in OCS at elevation 38, bulges 42."""
     starts = group.where(10)
     row = group.row[starts]
@@ -96,11 +98,11 @@ def lwpolylines(group: Group, metres: float) -> Paths:
     counts = np.bincount(row, minlength=group.count)
     at[:, 2] = (group.number(38) * metres)[row]
     closed = (group.integer(70) & 1) == 1
-    offset, at = bulged(offsets(counts), at, bulge, closed)
+    offset, at = bulged(offsets(counts), at, bulge, closed, tolerance_m)
     return Paths(group.entity, offset, _world(at, offset, normals(group)), closed)
 
 
-def polylines(group: Group, vertices: Group, owner_row: Ints, metres: float) -> Paths:
+def polylines(group: Group, vertices: Group, owner_row: Ints, metres: float, tolerance_m: float = TOLERANCE_M) -> Paths:
     """POLYLINE of 2D or 3D kind with its VERTEX followers (no meshes).
 
     Args:
@@ -108,6 +110,7 @@ def polylines(group: Group, vertices: Group, owner_row: Ints, metres: float) -> 
         vertices: all their VERTEX entities.
         owner_row: (v,) row in `group` of each vertex, growing.
         metres: metres per drawing unit.
+        tolerance_m: largest distance of the chords to an arc.
     """
     flags = group.integer(70)
     spatial = (flags & 8) == 8
@@ -119,6 +122,6 @@ def polylines(group: Group, vertices: Group, owner_row: Ints, metres: float) -> 
     bulge = np.where(spatial[row], 0.0, vertices.number(42)[keep])
     counts = np.bincount(row, minlength=group.count)
     closed: Bools = (flags & 1) == 1
-    offset, at = bulged(offsets(counts), at, bulge, closed)
+    offset, at = bulged(offsets(counts), at, bulge, closed, tolerance_m)
     normal = np.where(spatial[:, None], (0.0, 0.0, 1.0), normals(group))
     return Paths(group.entity, offset, _world(at, offset, normal), closed)
