@@ -104,7 +104,7 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
     started_at: str
     ended_at: str = ""
     cause: str = ""
-    """finished, failed, yielded, cut_off, signal, memory, disk_full, hung."""
+    """finished, failed, yielded, cut_off, signal, memory, disk_full, locked, timeout, hung."""
     detail: str = ""
     resumed_from_batch: int = 0
     peak_rss_bytes: int = 0
@@ -186,6 +186,8 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_key: str = ""
     """The same key gives the same job; empty: source, output and options make it, among unfinished jobs."""
     options: JobOptions = JobOptions()
+    source_bytes: int = 0
+    """Size of the drawing if the client knows it: for the order "smallest first" and the estimate of memory."""
 
 
 class SubmitReply(msgspec.Struct, frozen=True, kw_only=True):

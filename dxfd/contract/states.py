@@ -20,7 +20,7 @@ class JobState(StrEnum):
     QUEUED = "queued"  # the scheduler claims it when a worker and memory are free
     RUNNING = "running"  # a worker process owns it
     PAUSING = "pausing"  # its worker was told to leave at the next checkpoint
-    PAUSED = "paused"  # a user resumes it
+    PAUSED = "paused"  # a user resumes it (error_message says why when it was not a user who paused it)
     CANCELLING = "cancelling"  # its worker was told to leave
     RETRY_WAIT = "retry_wait"  # waits for its not_before time
     SUCCEEDED = "succeeded"  # final
@@ -45,6 +45,7 @@ class JobEvent(StrEnum):
     CANCEL = "cancel"  # user
     RETRY = "retry"  # user
     DUE = "due"  # the retry delay is over
+    HOLD = "hold"  # nothing but a person can help: the job is paused with the reason
 
 
 _S, _E = JobState, JobEvent
@@ -61,6 +62,7 @@ TRANSITIONS: Final[Mapping[tuple[JobState, JobEvent], JobState]] = MappingProxyT
         (_S.RUNNING, _E.QUARANTINE): _S.QUARANTINED,
         (_S.RUNNING, _E.YIELD): _S.QUEUED,
         (_S.RUNNING, _E.CUT_OFF): _S.QUEUED,
+        (_S.RUNNING, _E.HOLD): _S.PAUSED,
         (_S.RUNNING, _E.PAUSE): _S.PAUSING,
         (_S.RUNNING, _E.CANCEL): _S.CANCELLING,
         (_S.PAUSING, _E.FINISH): _S.SUCCEEDED,
@@ -70,6 +72,7 @@ TRANSITIONS: Final[Mapping[tuple[JobState, JobEvent], JobState]] = MappingProxyT
         (_S.PAUSING, _E.QUARANTINE): _S.QUARANTINED,
         (_S.PAUSING, _E.YIELD): _S.PAUSED,
         (_S.PAUSING, _E.CUT_OFF): _S.PAUSED,
+        (_S.PAUSING, _E.HOLD): _S.PAUSED,
         (_S.PAUSING, _E.RESUME): _S.RUNNING,  # its worker still leaves; YIELD then queues the job
         (_S.PAUSING, _E.CANCEL): _S.CANCELLING,
         (_S.PAUSED, _E.RESUME): _S.QUEUED,
@@ -81,6 +84,7 @@ TRANSITIONS: Final[Mapping[tuple[JobState, JobEvent], JobState]] = MappingProxyT
         (_S.CANCELLING, _E.QUARANTINE): _S.CANCELLED,
         (_S.CANCELLING, _E.YIELD): _S.CANCELLED,
         (_S.CANCELLING, _E.CUT_OFF): _S.CANCELLED,
+        (_S.CANCELLING, _E.HOLD): _S.CANCELLED,
         (_S.RETRY_WAIT, _E.DUE): _S.QUEUED,
         (_S.RETRY_WAIT, _E.RETRY): _S.QUEUED,
         (_S.RETRY_WAIT, _E.PAUSE): _S.PAUSED,

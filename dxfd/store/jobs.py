@@ -184,6 +184,16 @@ class Jobs:
             self._on_change(job_id)
         return written
 
+    def set_size(self, job_id: int, source_bytes: int) -> None:
+        """Note how large a drawing is."""
+        with self._db.transaction():
+            self._db.run(sql.SET_SIZE, (source_bytes, job_id, source_bytes))
+
+    def shift_retries(self, by_s: float) -> int:
+        """Move the times of all waiting retries, after the clock was set; return how many there are."""
+        with self._db.transaction():
+            return self._db.run(sql.SHIFT_DUE, (f"{by_s:+.3f} seconds",)).rowcount
+
     def set_paused(self, paused: bool) -> bool:
         """Hold or release the queue; return whether that changed anything."""
         with self._db.transaction():

@@ -11,7 +11,7 @@ from dxfd.contract.states import OWNED, JobState
 from dxfd.contract.times import Clock, iso
 from dxfd.store import sql
 from dxfd.store.connect import Database
-from dxfd.store.rows import JobRow, WorkerProcess, job_row
+from dxfd.store.rows import JobRow, Peak, WorkerProcess, job_row
 
 _ENDLESS = 2**62
 
@@ -54,9 +54,13 @@ class Listing:
         found.update({row["state"]: row["n"] for row in self._db.all(sql.COUNTS)})
         return found
 
-    def runnable(self, limit: int) -> list[JobRow]:
-        """Return the jobs the scheduler may pick from, in its order."""
-        return [job_row(row) for row in self._db.all(sql.RUNNABLE, (limit,))]
+    def runnable(self, limit: int, *, smallest_first: bool = False) -> list[JobRow]:
+        """Return the jobs the scheduler may pick from, in its order: priority, then size if asked, then age."""
+        return [job_row(row) for row in self._db.all(sql.SMALLEST if smallest_first else sql.RUNNABLE, (limit,))]
+
+    def peaks(self, limit: int) -> list[Peak]:
+        """Return what the last attempts that did a whole drawing took, newest first."""
+        return [Peak(**dict(row)) for row in self._db.all(sql.PEAKS, (limit,))]
 
     def due(self, limit: int = 100) -> list[int]:
         """Return the ids of jobs whose retry delay is over."""

@@ -40,6 +40,8 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     error_code: str
     error_message: str
     error_hint: str
+    source_bytes: int = 0
+    """Of the drawing; 0 while nobody has looked."""
 
     def view(self) -> JobView:
         """Return what a client sees of it; pid, why and live progress are added by the control side."""
@@ -81,6 +83,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     owner_uid: int
     owner: str
     idempotency_key: str = ""
+    source_bytes: int = 0
 
 
 class WorkerProcess(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +93,14 @@ class WorkerProcess(msgspec.Struct, frozen=True, kw_only=True):
     pid_start: int
     """Clock ticks after boot, field 22 of /proc/PID/stat."""
     boot_id: str
+
+
+class Peak(msgspec.Struct, frozen=True, kw_only=True):
+    """What a finished attempt took, for estimates."""
+
+    source: str
+    source_bytes: int
+    peak_rss_bytes: int
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,9 +12,9 @@ SELECT * FROM jobs WHERE output = ?
 
 INSERT_JOB: Final = """
 INSERT INTO jobs (converter, source, output, options, priority, label, owner_uid, owner, idempotency_key,
-                  max_attempts, restart, submitted_at)
+                  max_attempts, restart, submitted_at, source_bytes)
 VALUES (:converter, :source, :output, :options, :priority, :label, :owner_uid, :owner, :idempotency_key,
-        :max_attempts, :restart, :now)
+        :max_attempts, :restart, :now, :source_bytes)
 RETURNING *"""
 
 CLAIM: Final = """
@@ -70,6 +70,15 @@ SELECT * FROM (SELECT * FROM attempts WHERE job_id = ? ORDER BY attempt DESC LIM
 # Left to itself, SQLite takes jobs_by_state and then sorts every queued job.
 RUNNABLE: Final = """
 SELECT * FROM jobs INDEXED BY jobs_runnable WHERE state = 'queued' ORDER BY priority DESC, id LIMIT ?"""
+SMALLEST: Final = """
+SELECT * FROM jobs INDEXED BY jobs_smallest WHERE state = 'queued' ORDER BY priority DESC, source_bytes, id LIMIT ?"""
+SET_SIZE: Final = "UPDATE jobs SET source_bytes = ? WHERE id = ? AND source_bytes <> ?"
+PEAKS: Final = """
+SELECT j.source, j.source_bytes, a.peak_rss_bytes FROM attempts a JOIN jobs j ON j.id = a.job_id
+WHERE a.cause = 'finished' AND a.resumed_from_batch = 0 AND a.peak_rss_bytes > 0 AND j.source_bytes > 0
+ORDER BY a.job_id DESC, a.attempt DESC LIMIT ?"""
+SHIFT_DUE: Final = """
+UPDATE jobs SET not_before = strftime('%Y-%m-%dT%H:%M:%fZ', not_before, ?) WHERE state = 'retry_wait'"""
 DUE: Final = """
 SELECT id FROM jobs INDEXED BY jobs_due WHERE state = 'retry_wait' AND not_before <= ? ORDER BY not_before LIMIT ?"""
 OWNED: Final = "SELECT * FROM jobs WHERE state IN ('running', 'pausing', 'cancelling') ORDER BY id"

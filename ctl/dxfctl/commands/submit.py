@@ -98,9 +98,18 @@ def _requests(planned: Plan, given: dict[str, Any]) -> list[Submit]:
             label=given["label"],
             max_attempts=given["max_attempts"] or 0,
             options=options,
+            source_bytes=_size(drawing.source),
         )
         for drawing in planned.drawings
     ]
+
+
+def _size(path: Path) -> int:
+    """Return the size of a file; 0 when it cannot be told, which the daemon then finds out."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _make_folders(planned: Plan, *, explicit: bool) -> None:

@@ -43,6 +43,8 @@ def _checked(services: Services, call: Call, body: Submit) -> NewJob:
     if abs(body.priority) > _MOST_PRIORITY:
         raise UsageError(f"priority lies between -{_MOST_PRIORITY} and {_MOST_PRIORITY}")
     _check_options(body.options)
+    if not 0 <= body.source_bytes < _MOST_NUMBER:
+        raise UsageError("source_bytes is a number of at least 0")
     if not 0 <= body.max_attempts <= 1_000_000:
         raise UsageError("max_attempts is a number from 0 to 1000000")
     return NewJob(
@@ -56,6 +58,7 @@ def _checked(services: Services, call: Call, body: Submit) -> NewJob:
         owner_uid=call.peer.uid,
         owner=call.peer.name,
         idempotency_key=body.idempotency_key,
+        source_bytes=body.source_bytes,
     )
 
 
