@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from dxfd import __version__
-from dxfd.convert.build.model import FARTHEST_M
+from dxfd.convert.build.portable import FARTHEST_M
 from dxfd.convert.build.units import Units, decide
 from dxfd.convert.match.engine import RuleSet
 from dxfd.convert.match.load import load_rules

@@ -20,6 +20,8 @@ from dxfd.convert.build.ragged import (
     Ints,
     Meshes,
     Paths,
+    dots,
+    norms,
     offsets,
     picked,
     within,
@@ -38,7 +40,7 @@ _MOST_TWIST: Final = 0.5
 _SHORTEST_M: Final = 1e-4
 """Segments and edges below a tenth of a millimetre make no body: their triangles would be degenerate."""
 _STRAIGHT: Final = 1e-6
-"""Radians: a point where an outline turns less is on a side."""
+"""Tangent of the turn: a point where an outline turns less is on a side."""
 
 
 def curves(paths: Paths) -> Meshes:
@@ -56,10 +58,14 @@ def curves(paths: Paths) -> Meshes:
 def _frames(direction: Floats) -> tuple[Floats, Floats]:
     """Return side and up (unit, n × 3 each) of unit directions: side is horizontal, up completes the frame."""
     side = np.stack([-direction[:, 1], direction[:, 0], np.zeros(len(direction))], axis=1)
-    length = np.linalg.norm(side, axis=1)
+    length = norms(side)
     steep = length < 1e-9
     side = np.where(steep[:, None], (1.0, 0.0, 0.0), side / np.where(steep, 1.0, length)[:, None])
-    return side, np.cross(direction, side)
+    up = np.empty_like(side)
+    for k in range(3):
+        a, b = (k + 1) % 3, (k + 2) % 3
+        up[:, k] = direction[:, a] * side[:, b] - direction[:, b] * side[:, a]
+    return side, up
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +92,19 @@ def _run(paths: Paths) -> _Run:
     """Return the segments of paths."""
     first, second, row = paths.segments()
     delta = second - first
-    length = np.sqrt((delta * delta).sum(axis=1))
+    length = norms(delta)
     keep = np.flatnonzero(length > _SHORTEST_M)
     first, second, row, length = first[keep], second[keep], row[keep], length[keep]
     direction = delta[keep] / length[:, None]
     side, up = _frames(direction)
     joined = np.zeros(len(row), dtype=np.bool_)
     if len(row) > 1:
-        bend = (direction[1:] * direction[:-1]).sum(axis=1)
+        bend = dots(direction[1:], direction[:-1])
         joined[1:] = (
             (row[1:] == row[:-1])
             & (np.abs(first[1:] - second[:-1]).max(axis=1) < _SHORTEST_M)
             & (bend > _SHARPEST)
-            & ((up[1:] * up[:-1]).sum(axis=1) > _MOST_TWIST)
+            & (dots(up[1:], up[:-1]) > _MOST_TWIST)
         )
     return _Run(first, second, row, direction, side, up, joined)
 
@@ -115,10 +121,10 @@ def _mitres(run: _Run, offset: Floats, heading: Floats) -> tuple[Bools, Floats]:
     before = bends - 1
     plane = heading[before] + heading[bends]
     base = offset[before]
-    shift = -np.einsum("sck,sk->sc", base, plane) / (run.direction[before] * plane).sum(axis=1)[:, None]
+    shift = -dots(base, plane[:, None]) / dots(run.direction[before], plane)[:, None]
     mitre = base + shift[:, :, None] * run.direction[before][:, None]
-    taken = np.einsum("sck,sk->sc", mitre - offset[bends], run.direction[bends])
-    half = np.linalg.norm(run.second - run.first, axis=1) / 2
+    taken = dots(mitre - offset[bends], run.direction[bends][:, None])
+    half = norms(run.second - run.first) / 2
     fits = (np.abs(shift).max(axis=1) < half[before]) & (np.abs(taken).max(axis=1) < half[bends])
     joined = run.joined.copy()
     joined[bends[~fits]] = False
@@ -182,7 +188,7 @@ def _sweep(
 _SQUARE: Final = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 _STANDING: Final = np.array([[-1.0, 0.0], [1.0, 0.0], [1.0, 1.0], [-1.0, 1.0]])
 _ANGLES: Final = np.arange(_SIDES) * (2 * np.pi / _SIDES)
-_CIRCLE: Final = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
+CIRCLE: Final = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
 
 
 def boxes_along(paths: Paths, width: Floats, height: Floats, *, standing: bool) -> Meshes:
@@ -200,7 +206,7 @@ def boxes_along(paths: Paths, width: Floats, height: Floats, *, standing: bool) 
         steep = np.abs(run.direction[:, 2]) > 0.999
         run.joined[1:] &= steep[1:] == steep[:-1]
         plan = run.direction * (1.0, 1.0, 0.0)
-        plan /= np.maximum(np.linalg.norm(plan, axis=1), 1e-9)[:, None]
+        plan /= np.maximum(norms(plan), 1e-9)[:, None]
         rise = np.where(steep[:, None], run.up, (0.0, 0.0, 1.0)) * height[run.row][:, None]
         return _sweep(paths, run, _STANDING, half, rise, np.where(steep[:, None], run.direction, plan))
     return _sweep(paths, run, _SQUARE, half, run.up * (height[run.row] / 2)[:, None])
@@ -210,7 +216,7 @@ def tubes_along(paths: Paths, diameter: Floats) -> Meshes:
     """Return eight-sided cylinders along paths: pipes; bends are mitred."""
     run = _run(paths)
     radius = (diameter[run.row] / 2)[:, None]
-    return _sweep(paths, run, _CIRCLE, run.side * radius, run.up * radius)
+    return _sweep(paths, run, CIRCLE, run.side * radius, run.up * radius)
 
 
 def can_stand(paths: Paths) -> Bools:
@@ -259,8 +265,8 @@ def _clean_rings(paths: Paths) -> Paths:
     return clean
 
 
-def _turns(rings: Paths) -> Floats:
-    """Return (N,) the angle by which each ring turns left at each of its points, radians."""
+def _turns(rings: Paths) -> tuple[Floats, Floats, Floats]:
+    """Return at each point of the rings (N,) cross and scalar product of the sides that meet, and (N, 2) the second."""
     counts = rings.counts
     order = np.arange(len(rings.points))
     after, before = order + 1, order - 1
@@ -270,16 +276,14 @@ def _turns(rings: Paths) -> Floats:
     into = (rings.points - rings.points[before])[:, :2]
     out = (rings.points[after] - rings.points)[:, :2]
     cross = into[:, 0] * out[:, 1] - into[:, 1] * out[:, 0]
-    dot = (into * out).sum(axis=1)
-    turn: Floats = np.arctan2(cross, dot)
-    return turn
+    return cross, into[:, 0] * out[:, 0] + into[:, 1] * out[:, 1], out
 
 
 def _straightened(rings: Paths) -> Paths:
     """Drop points on a straight side, and where a ring runs back along itself: earcut leaves such out."""
     for _ in range(4):  # what was behind a spike may be straight only once the spike is gone
-        turn = np.abs(_turns(rings))
-        kept = (turn > _STRAIGHT) & (turn < np.pi - _STRAIGHT)
+        cross, dot, _out = _turns(rings)
+        kept = np.abs(cross) > _STRAIGHT * np.abs(dot)
         if bool(kept.all()):
             break
         counts = rings.counts
@@ -290,17 +294,21 @@ def _straightened(rings: Paths) -> Paths:
 
 
 def _is_convex(rings: Paths) -> Bools:
-    """Return (n,) whether a counter-clockwise ring turns left at each corner and goes round once."""
+    """Return (n,) whether a counter-clockwise ring turns left at each corner and goes round once.
+
+    Without angles, so that it is exact: a ring that only turns left goes round as often as its sides come from the
+    lower half of the compass into the upper one.
+    """
     counts = rings.counts
+    cross, dot, out = _turns(rings)
     row = np.repeat(np.arange(len(counts)), counts)
+    left = np.bincount(row[cross > _STRAIGHT * np.abs(dot)], minlength=len(counts)) == counts
+    lower = (out[:, 1] < 0) | ((out[:, 1] == 0) & (out[:, 0] < 0))
+    follower = np.arange(len(out)) + 1
     filled = counts > 0
-    turn = _turns(rings)
-    least = np.full(len(counts), -1.0)
-    starts = rings.offset[:-1][filled]
-    if len(starts):
-        least[filled] = np.minimum.reduceat(turn, starts)
-    total = np.bincount(row, turn, minlength=len(counts))
-    convex: Bools = (least > _STRAIGHT) & (np.abs(total - 2 * np.pi) < 1e-3)
+    follower[rings.offset[1:][filled] - 1] = rings.offset[:-1][filled]
+    rounds = np.bincount(row[lower & ~lower[follower]], minlength=len(counts))
+    convex: Bools = (counts >= 3) & left & (rounds == 1)
     return convex
 
 

@@ -19,6 +19,7 @@ from dxfd.convert.build.fallback import NoGeometryError, shape
 from dxfd.convert.build.frame import euler_xyz, to_world
 from dxfd.convert.build.geometry import COLUMNAR, FACE_KINDS, PATH_KINDS, POINT_KINDS, polylines, simple
 from dxfd.convert.build.inserts import filled, placed, world_extents
+from dxfd.convert.build.portable import THINNEST_M, Solids, within_reach
 from dxfd.convert.build.ragged import (
     Bools,
     Floats,
@@ -27,18 +28,14 @@ from dxfd.convert.build.ragged import (
     Paths,
     join_meshes,
     join_paths,
-    offsets,
-    picked,
 )
+from dxfd.convert.build.solids import WHY, Wish, plan, solids
 from dxfd.convert.match.rules import Element, Recipe
 from dxfd.convert.read.columns import group, of_kind
 from dxfd.convert.read.stream import Chunk
 
-FARTHEST_M: Final = 1e9
-"""Coordinates beyond a million kilometres are no building; float32 bodies could not hold them either."""
 MOST_BODY_POINTS: Final = 20_000
 """Points of one path that a body is made of: cutting an outline into triangles takes time by their square."""
-_THINNEST_M: Final = 0.001
 _PER_ELEMENT: Final = ("center", "size", "rotation", "length")
 
 
@@ -134,18 +131,19 @@ class Builder:
                 if isinstance(made, Meshes):
                     meshes.append(made)
         self._others(chunk, [k for k in chunk.kinds if k not in COLUMNAR], of, curves, meshes, failed)
-        paths = _reasonable(join_paths(curves), failed)
         measures = _Measures(rule, rules)
+        lines = join_paths(curves)
+        paths = join_paths([lines, *dots])
+        dot = np.arange(len(paths.entity)) >= len(lines.entity)
         circles = np.zeros(chunk.count, dtype=np.bool_)
         circles[of_kind(chunk, "CIRCLE")] = True
-        parts = [
-            *_solids(paths, measures, circles, _too_long(paths, failed)),
-            *meshes,
-            *(bodies.curves(d) for d in dots),
-        ]
-        length = np.full(chunk.count, np.nan)
-        length[paths.entity] = paths.lengths()
-        return self._finish(chunk, parts, measures, length, of("INSERT"), names, failed)
+        width, height, diameter = measures.of(paths.entity)
+        wish = Wish(
+            measures.recipe(paths.entity), width, height, diameter, circles[paths.entity], _too_long(paths, failed), dot
+        )
+        bodies_made, status = solids(paths, join_meshes(meshes), plan(wish))
+        failed.update((entity, WHY[why]) for entity, why in status.items())
+        return self._finish(chunk, bodies_made, measures, of("INSERT"), names, failed)
 
     def _others(
         self, chunk: Chunk, kinds: list[str], of: object, curves: list[Paths], meshes: list[Meshes],
@@ -176,16 +174,15 @@ class Builder:
                     )  # fmt: skip
 
     def _finish(
-        self, chunk: Chunk, parts: list[Meshes], measures: _Measures, length: Floats, inserts: Ints,
-        names: tuple[list[str], Ints], failed: dict[int, tuple[str, str]],
+        self, chunk: Chunk, made: Solids, measures: _Measures, inserts: Ints, names: tuple[list[str], Ints],
+        failed: dict[int, tuple[str, str]],
     ) -> Built:  # fmt: skip
-        own = _together([_localized(mesh, failed) for mesh in parts if len(mesh.entity)])
+        own = _own(made)
         raise_m = measures.elevation(own.entity)
         grounded = np.abs(own.center[:, 2] - own.size[:, 2] / 2) < 1e-9
         own.center[:, 2] += np.where(grounded, raise_m, 0.0)
         if len(inserts):
             own = _merged(own, self._references(chunk, inserts, measures, names, failed))
-        own.length = length[own.entity]
         own.failed = failed
         return own
 
@@ -208,14 +205,14 @@ class Builder:
         where = placed(references, self._metres)
         center, size = filled(where, low, high)
         width, height, _ = measures.of(members)
-        size[:, :2] = np.where(size[:, :2] < _THINNEST_M, np.minimum(width, 0.05)[:, None], size[:, :2])
-        flat = size[:, 2] < _THINNEST_M
+        size[:, :2] = np.where(size[:, :2] < THINNEST_M, np.minimum(width, 0.05)[:, None], size[:, :2])
+        flat = size[:, 2] < THINNEST_M
         center[:, 2] += np.where(flat, height / 2, 0.0)
         size[:, 2] = np.where(flat, height, size[:, 2])
         world_low, world_high = world_extents(where, center, size)
         middle = where.at + to_world(center, where.turn)
         middle[:, 2] += np.where(np.abs(where.at[:, 2]) < 1e-9, measures.elevation(members), 0.0)
-        keep = _within_reach(middle, world_high - world_low)
+        keep = within_reach(middle) & within_reach(world_high - world_low)
         for entity in members[~keep].tolist():
             failed[entity] = ("out_of_range", "a coordinate is not finite or out of range")
         keep &= np.array([int(e) not in failed for e in members], dtype=np.bool_)
@@ -254,22 +251,6 @@ class _Measures:
         return self._recipe[self.rule[entity]]
 
 
-def _reasonable(paths: Paths, failed: dict[int, tuple[str, str]]) -> Paths:
-    """Drop paths without points or with coordinates out of reach."""
-    counts = paths.counts
-    ok = counts > 0
-    for entity in paths.entity[~ok].tolist():
-        failed[entity] = ("no_vertices", "the entity has no vertices")
-    if len(paths.points):
-        far = ~(np.isfinite(paths.points) & (np.abs(paths.points) < FARTHEST_M)).all(axis=1)
-        if bool(far.any()):
-            row = np.repeat(np.arange(len(counts)), counts)
-            for at in np.unique(row[far]).tolist():
-                failed[int(paths.entity[at])] = ("out_of_range", "a coordinate is not finite or out of range")
-                ok[at] = False
-    return paths if bool(ok.all()) else paths.take(np.flatnonzero(ok))
-
-
 def _too_long(paths: Paths, failed: dict[int, tuple[str, str]]) -> Bools:
     """Return (n,) whether a path has too many points for a body, and note those."""
     counts = paths.counts
@@ -280,118 +261,13 @@ def _too_long(paths: Paths, failed: dict[int, tuple[str, str]]) -> Bools:
     return np.asarray(long, dtype=np.bool_)
 
 
-def _solids(paths: Paths, measures: _Measures, circles: Bools, too_long: Bools) -> list[Meshes]:
-    """Return the bodies of paths, by recipe; those too long for one stay lines."""
-    if not len(paths.entity):
-        return []
-    standing = bodies.can_stand(paths)
-    recipe = np.where(too_long, list(Recipe).index(Recipe.CURVE), measures.recipe(paths.entity))
-    out: list[Meshes] = []
-    for number, kind in enumerate(Recipe):
-        rows = np.flatnonzero(recipe == number)
-        if not len(rows):
-            continue
-        raised = standing[rows]
-        if kind is Recipe.PIPE:
-            raised = raised & circles[paths.entity[rows]]
-        for part, is_raised in ((rows[raised], True), (rows[~raised], False)):
-            if not len(part):
-                continue
-            chosen = paths.take(part)
-            made = _solid(kind, chosen, measures.of(chosen.entity), raised=is_raised)
-            empty = np.diff(made.face_offset) == 0
-            if kind not in {Recipe.CURVE, Recipe.MESH} and bool(empty.any()):
-                full = np.flatnonzero(~empty)
-                made = join_meshes([_some(made, full), bodies.curves(chosen.take(np.flatnonzero(empty)))])
-            out.append(made)
-    return out
-
-
-def _solid(kind: Recipe, paths: Paths, measures: tuple[Floats, Floats, Floats], *, raised: bool) -> Meshes:
-    width, height, diameter = measures
-    match kind:
-        case Recipe.WALL | Recipe.COLUMN | Recipe.EXTRUDE | Recipe.BEAM | Recipe.DUCT | Recipe.PIPE if raised:
-            return bodies.prisms(paths, height)
-        case Recipe.SLAB if raised:
-            return bodies.prisms(paths, -height)  # a floor's line is its upper edge
-        case Recipe.WALL:
-            return bodies.boxes_along(paths, width, height, standing=True)
-        case Recipe.BEAM | Recipe.DUCT:
-            return bodies.boxes_along(paths, width, height, standing=False)
-        case Recipe.PIPE:
-            return bodies.tubes_along(paths, diameter)
-        case Recipe.BOX | Recipe.POINT | Recipe.COLUMN:
-            return _boxes(kind, paths, width, height)
-        case _:
-            return bodies.curves(paths)
-
-
-def _boxes(kind: Recipe, paths: Paths, width: Floats, height: Floats) -> Meshes:
-    """Return boxes of the paths' extents (BOX), or of the rule's measures at their middle (POINT, COLUMN)."""
-    low = np.minimum.reduceat(paths.points, paths.offset[:-1])
-    high = np.maximum.reduceat(paths.points, paths.offset[:-1])
-    size = high - low
-    if kind is not Recipe.BOX:
-        size[:, :2] = 0.0
-    center = (low + high) / 2
-    size[:, :2] = np.where(size[:, :2] < _THINNEST_M, width[:, None], size[:, :2])
-    flat = size[:, 2] < _THINNEST_M
-    center[:, 2] += np.where(flat, height / 2, 0.0)
-    size[:, 2] = np.where(flat, height, size[:, 2])
-    n = len(size)
-    vertices = (bodies.box_vertices(size) + center[:, None]).reshape(-1, 3)
-    return Meshes(
-        paths.entity, np.arange(0, 8 * n + 1, 8), vertices, np.arange(0, 12 * n + 1, 12),
-        np.tile(bodies.BOX_FACES, (n, 1)),
-    )  # fmt: skip
-
-
-def _some(mesh: Meshes, rows: Ints) -> Meshes:
-    return Meshes(
-        mesh.entity[rows],
-        offsets(np.diff(mesh.vertex_offset)[rows]), mesh.vertices[picked(mesh.vertex_offset, rows)],
-        offsets(np.diff(mesh.face_offset)[rows]), mesh.faces[picked(mesh.face_offset, rows)],
-    )  # fmt: skip
-
-
-def _within_reach(center: Floats, size: Floats) -> Bools:
-    fine = np.isfinite(center) & np.isfinite(size) & (np.abs(center) < FARTHEST_M) & (np.abs(size) < FARTHEST_M)
-    return np.asarray(fine.all(axis=1), dtype=np.bool_)
-
-
-def _localized(mesh: Meshes, failed: dict[int, tuple[str, str]]) -> Built:
-    """Return the meshes about the centres of their boxes."""
-    counts = np.diff(mesh.vertex_offset)
-    empty = counts == 0
-    for entity in mesh.entity[empty].tolist():
-        failed[entity] = ("no_vertices", "the entity has no vertices")
-    if bool(empty.any()):
-        mesh = _some(mesh, np.flatnonzero(~empty))
-        counts = np.diff(mesh.vertex_offset)
-    if len(counts):
-        low = np.minimum.reduceat(mesh.vertices, mesh.vertex_offset[:-1])
-        high = np.maximum.reduceat(mesh.vertices, mesh.vertex_offset[:-1])
-    else:
-        low = high = np.empty((0, 3))
-    center, size = (low + high) / 2, high - low
-    near = _within_reach(center, size)
-    if not bool(near.all()):
-        for entity in mesh.entity[~near].tolist():
-            failed[entity] = ("out_of_range", "a coordinate is not finite or out of range")
-        rows = np.flatnonzero(near)
-        mesh, center, size, counts = _some(mesh, rows), center[rows], size[rows], counts[rows]
-    local = (mesh.vertices - np.repeat(center, counts, axis=0)).astype("<f4")
-    n = len(counts)
+def _own(made: Solids) -> Built:
+    """Return bodies that one element each has."""
+    n = len(made.entity)
     return Built(
-        mesh.entity, center, size, np.zeros((n, 3)), np.full(n, np.nan), np.arange(n),
-        _blobs(local, mesh.vertex_offset), _blobs(mesh.faces.astype("<u4"), mesh.face_offset), [""] * n,
+        made.entity, made.center, made.size, np.zeros((n, 3)), made.length, np.arange(n), made.vertices, made.faces,
+        [""] * n,
     )  # fmt: skip
-
-
-def _blobs(values: np.ndarray, offset: Ints) -> Any:
-    """Return an Arrow binary array (n,) over (N, 3) values of four bytes each, without copying them."""
-    place = pa.py_buffer((offset * 12).astype(np.int32))
-    return pa.Array.from_buffers(pa.binary(), len(offset) - 1, [None, place, pa.py_buffer(values)])
 
 
 def _shared_boxes(size: Floats) -> tuple[list[str], dict[str, Shared]]:
@@ -408,25 +284,6 @@ def _shared_boxes(size: Floats) -> tuple[list[str], dict[str, Shared]]:
         keys[at] = key
         made.setdefault(key, Shared(key, blob, faces))
     return [keys[k] for k in inverse.ravel().tolist()], made
-
-
-def _together(parts: list[Built]) -> Built:
-    """Return parts that have bodies of their own in one, ordered by entity."""
-    if not parts:
-        none = pa.array([], type=pa.binary())
-        empty = np.empty((0, 3))
-        whole = np.empty(0, dtype=np.int64)
-        return Built(whole, empty, empty, empty, np.empty(0), whole, none, none, [])
-    entity = np.concatenate([p.entity for p in parts])
-    order = np.argsort(entity, kind="stable")
-    place = pa.array(order)
-    both = {k: np.concatenate([getattr(p, k) for p in parts])[order] for k in _PER_ELEMENT}
-    return Built(
-        entity[order], both["center"], both["size"], both["rotation"], both["length"], np.arange(len(order)),
-        pa.concat_arrays([p.vertices for p in parts]).take(place),
-        pa.concat_arrays([p.faces for p in parts]).take(place),
-        [""] * len(order),
-    )  # fmt: skip
 
 
 def _merged(first: Built, second: Built) -> Built:

@@ -31,6 +31,18 @@ def picked(offset: Ints, rows: Ints) -> Ints:
     return np.repeat(offset[rows], counts) + within(counts)
 
 
+def dots(a: Floats, b: Floats) -> Floats:
+    """Return (n,) scalar products, added from left to right: native/bodies.c adds in the same order."""
+    out: Floats = a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1] + a[..., 2] * b[..., 2]
+    return out
+
+
+def norms(a: Floats) -> Floats:
+    """Return (n,) lengths of vectors."""
+    out: Floats = np.sqrt(dots(a, a))
+    return out
+
+
 @dataclass(frozen=True, slots=True)
 class Paths:
     """Polylines, in metres, WCS.
@@ -61,7 +73,7 @@ class Paths:
     def lengths(self) -> Floats:
         """Return (n,) lengths in metres, the closing segment included."""
         first, second, row = self.segments()
-        return np.bincount(row, np.linalg.norm(second - first, axis=1), minlength=len(self.entity)).astype(np.float64)
+        return np.bincount(row, norms(second - first), minlength=len(self.entity)).astype(np.float64)
 
     def segments(self) -> tuple[Floats, Floats, Ints]:
         """Return first points (s, 3), second points (s, 3) and the row of each segment."""
@@ -100,7 +112,7 @@ NO_FACES = np.empty((0, 3), dtype=np.int64)
 
 
 def join_paths(parts: list[Paths]) -> Paths:
-    """Return all paths in one, ordered by entity."""
+    """Return all paths in one, part after part."""
     parts = [p for p in parts if len(p.entity)]
     if not parts:
         none = np.empty(0, dtype=np.int64)
@@ -109,14 +121,13 @@ def join_paths(parts: list[Paths]) -> Paths:
         return parts[0]
     entity = np.concatenate([p.entity for p in parts])
     counts = np.concatenate([p.counts for p in parts])
-    whole = Paths(
+    return Paths(
         entity, offsets(counts), np.concatenate([p.points for p in parts]), np.concatenate([p.closed for p in parts])
     )
-    return whole.take(np.argsort(entity, kind="stable"))
 
 
 def join_meshes(parts: list[Meshes]) -> Meshes:
-    """Return all meshes in one, ordered by entity."""
+    """Return all meshes in one, part after part."""
     parts = [p for p in parts if len(p.entity)]
     if not parts:
         none = np.empty(0, dtype=np.int64)
@@ -129,9 +140,4 @@ def join_meshes(parts: list[Meshes]) -> Meshes:
     face_offset = offsets(np.concatenate([np.diff(p.face_offset) for p in parts]))
     vertices = np.concatenate([p.vertices for p in parts])
     faces = np.concatenate([p.faces for p in parts])
-    order = np.argsort(entity, kind="stable")
-    return Meshes(
-        entity[order],
-        offsets(np.diff(vertex_offset)[order]), vertices[picked(vertex_offset, order)],
-        offsets(np.diff(face_offset)[order]), faces[picked(face_offset, order)],
-    )  # fmt: skip
+    return Meshes(entity, vertex_offset, vertices, face_offset, faces)

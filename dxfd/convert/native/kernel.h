@@ -1,0 +1,13 @@
+/* What the parts of the kernel share. Only the module file knows Python objects' names; the parts take plain buffers. */
+#ifndef DXFD_KERNEL_H
+#define DXFD_KERNEL_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdint.h>
+
+PyObject *dxfd_outlines(PyObject *self, PyObject *args);
+PyObject *dxfd_bounds(PyObject *self, PyObject *args);
+PyObject *dxfd_solids(PyObject *self, PyObject *args);
+
+#endif

@@ -1,0 +1,91 @@
+"""The C kernel and the NumPy versions give the same bytes, whatever paths and meshes they are given."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dxfd.convert.build import portable
+from dxfd.convert.build.portable import Action, Plan, Solids
+from dxfd.convert.build.ragged import Meshes, Paths, offsets
+from dxfd.convert.build.solids import solids
+from dxfd.convert.native import kernel
+
+pytestmark = pytest.mark.skipif(kernel is None, reason="built without a C compiler")
+
+GRID = st.integers(-4, 4).map(float)
+NUMBERS = st.one_of(
+    GRID,
+    st.floats(-1e4, 1e4),
+    st.sampled_from([0.0, -0.0, 1e-5, 2e-4, 1e8 + 0.25, 1.5e9, float("nan"), float("inf")]),
+)
+
+
+@st.composite
+def points(draw: st.DrawFn) -> list[tuple[float, float, float]]:
+    """Corners on a grid (repeats, straight sides, spikes), flat or not, now and then anything."""
+    axis = draw(st.sampled_from([GRID, GRID, GRID, NUMBERS]))
+    height = draw(st.sampled_from([st.just(0.0), st.just(3.0), GRID, axis]))
+    return draw(st.lists(st.tuples(axis, axis, height), max_size=12))
+
+
+LYING = [action for action in Action if action is not Action.PRISM]
+PATHS = st.lists(
+    st.tuples(
+        points(), st.booleans(), st.sampled_from(LYING), st.sampled_from(list(Action)),
+        st.floats(0, 1), st.floats(-4, 4), st.floats(0, 1),
+    ), max_size=6,
+)  # fmt: skip
+MESHES = st.lists(st.tuples(st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS), max_size=5), st.integers(0, 3)), max_size=3)
+
+
+def _inputs(paths: list, meshes: list, shuffled: list[int]) -> tuple[Paths, Meshes, Plan]:
+    entity = np.array(shuffled[: len(paths) + len(meshes)], dtype=np.int64)
+    flat = np.array([p for row in paths for p in row[0]], dtype=np.float64).reshape(-1, 3)
+    columns = [np.array([row[k] for row in paths]) for k in range(1, 7)]
+    asked = Plan(columns[1].astype(np.uint8), columns[2].astype(np.uint8), *(c.astype(np.float64) for c in columns[3:]))
+    counts = np.array([len(row[0]) for row in paths], dtype=np.int64)
+    lines = Paths(entity[: len(paths)], offsets(counts), flat, columns[0].astype(np.bool_))
+    faces = [[k % len(v), (k + 1) % len(v), 0] for v, many in meshes if v for k in range(many)]
+    face_counts = np.array([many if v else 0 for v, many in meshes], dtype=np.int64)
+    shapes = Meshes(
+        entity[len(paths) :], offsets(np.array([len(v) for v, _ in meshes], dtype=np.int64)),
+        np.array([p for v, _ in meshes for p in v], dtype=np.float64).reshape(-1, 3),
+        offsets(face_counts), np.array(faces, dtype=np.uint32).reshape(-1, 3),
+    )  # fmt: skip
+    return lines, shapes, asked
+
+
+def _same(one: Solids, other: Solids) -> None:
+    assert one.entity.tolist() == other.entity.tolist()
+    for name in ("center", "size", "length"):
+        assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
+    for name in ("vertices", "faces"):
+        assert getattr(one, name).to_pylist() == getattr(other, name).to_pylist(), name
+
+
+@settings(max_examples=600, deadline=None)
+@given(PATHS, MESHES, st.permutations(range(10)))
+def test_both_ways_give_the_same_bytes(paths: list, meshes: list, shuffled: list[int]) -> None:
+    with np.errstate(all="ignore"):
+        lines, shapes, asked = _inputs(paths, meshes, list(shuffled))
+        one, why = solids(lines, shapes, asked)
+        other, why_other = portable.solids(lines, shapes, asked)
+    _same(one, other)
+    assert dict(sorted(why.items())) == dict(sorted(why_other.items()))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(list(Action)))
+def test_long_courses_of_pipes_and_walls_give_the_same_bytes(seed: int, action: Action) -> None:
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, 40, 30)
+    course = np.cumsum(rng.normal(0, [2, 2, rng.choice([0.0, 0.5])], (int(counts.sum()), 3)), axis=0)
+    lines = Paths(np.arange(30), offsets(counts), course + rng.choice([0, 5e5]), rng.random(30) < 0.5)
+    which = np.full(30, action, dtype=np.uint8)
+    lying = np.where(which == Action.PRISM, np.uint8(Action.CURVE), which)  # only outlines are raised
+    asked = Plan(lying, which, rng.random(30), rng.random(30) * 4, rng.random(30))
+    none = Meshes(np.empty(0, dtype=np.int64), np.zeros(1, dtype=np.int64), np.empty((0, 3)),
+                  np.zeros(1, dtype=np.int64), np.empty((0, 3), dtype=np.uint32))  # fmt: skip
+    with np.errstate(all="ignore"):
+        _same(solids(lines, none, asked)[0], portable.solids(lines, none, asked)[0])
