@@ -25,9 +25,12 @@ from dxfd.convert.build.blocks import Blocks
 from dxfd.convert.build.geometry import bad_entities
 from dxfd.convert.build.model import Builder, Built
 from dxfd.convert.build.ragged import Ints
+from dxfd.convert.choose import Chooser
+from dxfd.convert.facts import Tables
 from dxfd.convert.match.engine import RuleSet
 from dxfd.convert.match.load import load_rules
 from dxfd.convert.match.rules import Element
+from dxfd.convert.naming import names
 from dxfd.convert.properties import properties
 from dxfd.convert.read.ahead import Ahead
 from dxfd.convert.read.columns import Heads, group, heads, of_kind
@@ -123,10 +126,6 @@ class _Run:
         self.found: Skim = skim(source, session.known_total(self.partial, source))
         self.plan = session.plan(options, self.found, rules)
         self.identity = guid.suffix(f"{source.path.name}\n{self.found.fingerprint_guid}")
-        self.rules: list[Element] = []
-        self._rule_of: dict[tuple[str, str, str], int] = {}
-        self._rule_number: dict[Element, int] = {}
-        self._why: dict[tuple[str, str, str], str] = {}
         self.told: set[str] = set()
         self.shared: set[str] = set()
         self.resume_note = ""
@@ -264,6 +263,10 @@ class _Run:
     def _batches(self, database: Database) -> None:
         blocks = _LazyBlocks(self.found.codec, self.plan.units.metres, self._stream("BLOCKS"))
         builder = Builder(self.found.codec, self.plan.units.metres, blocks)
+        tables = Tables(
+            codec=self.found.codec, metres=self.plan.units.metres, layers=self.found.layers, blocks=blocks
+        )  # fmt: skip
+        chooser = Chooser(self.plan.rules, tables)
         size = self.options.batch_size or BATCH_ENTITIES
         stream = self._stream("ENTITIES")
         place = Place(self.checkpoint.section, self.checkpoint.byte_offset, self.checkpoint.line_number)
@@ -272,7 +275,7 @@ class _Run:
             batch: Batch | None = None
             for chunk in ahead:
                 batch = batch or Batch(checkpoint=self.checkpoint)
-                self._take(chunk, builder, batch)
+                self._take(chunk, chooser, builder, batch)
                 self._notes(blocks, batch)
                 cause = self.should_leave()
                 if batch.entities >= size or cause:
@@ -327,24 +330,26 @@ class _Run:
             raise MemoryLimitError(f"{limit} MB are too few for this drawing: {memory.rss() >> 20} MB are in use")
         raise Left("memory", self.checkpoint.current_batch_number, self.checkpoint.entities_read)
 
-    def _take(self, chunk: Chunk, builder: Builder, batch: Batch) -> None:
+    def _take(self, chunk: Chunk, chooser: Chooser, builder: Builder, batch: Batch) -> None:
         """Read, match and build a chunk into the batch."""
         head = heads(chunk, self.found.codec)
         block_names, block_of = self._block_names(chunk)
-        rule, reasons = self._match(chunk, head, block_names, block_of)
+        true_names = [self.found.true_names.get(name.upper(), name) for name in block_names]
+        rule, reasons = chooser.choose(chunk, head, (block_names, block_of), true_names)
         bad = bad_entities(chunk)
-        bad = bad[~head.paper[bad]]
         rule[bad] = -1
+        bad = bad[~head.paper[bad]]
         if chunk.damage is not None and chunk.count:
             rule[chunk.owner[-1]] = -1
-        built = builder.build(chunk, np.flatnonzero(rule >= 0), rule, self.rules, (block_names, block_of))
-        account = settle(chunk, head, (block_names, block_of), reasons, built, bad, self.told)
-        self._record(chunk, head, block_names, block_of, rule, built, batch)
+        built = builder.build(chunk, np.flatnonzero(rule >= 0), rule, chooser.elements, (block_names, block_of))
+        account = settle(chunk, head, (true_names, block_of), reasons, built, bad, self.told)
+        self._record(chunk, head, true_names, block_of, rule, chooser.elements, built, batch)
         self._progress(chunk, head, account, built, batch)
 
     def _record(
-        self, chunk: Chunk, head: Heads, block_names: list[str], block_of: Ints, rule: Ints, built: Built, batch: Batch
-    ) -> None:
+        self, chunk: Chunk, head: Heads, block_names: list[str], block_of: Ints, rule: Ints, elements: list[Element],
+        built: Built, batch: Batch,
+    ) -> None:  # fmt: skip
         at = built.entity
         index = pa.array(at)
         first = self.checkpoint.elements_written + 1
@@ -358,10 +363,11 @@ class _Run:
             layer=pa.array(head.layers, type=pa.string()).take(pa.array(head.layer_of[at])),
             block=blocks.take(pa.array(block_of[at])),
         )
+        texts = replace(texts, name=names(elements, rule[at], texts, chunk, at, self.found.codec))
         same = rows.Constants(filepath=self.source.path.name, building="Building", storey="Level 0")
         origin = np.array(self.plan.origin)
         self.spool.add(built.center - origin, built.size)
-        batch.add("elements_meta", rows.meta(built, texts, rule[at], self.rules, first, same))
+        batch.add("elements_meta", rows.meta(built, texts, rule[at], elements, first, same))
         batch.add("element_transforms", rows.transforms(built, texts, first, origin))
         batch.add("base_geometries", rows.own_bodies(built, texts, first))
         fresh = [body for key, body in built.bodies.items() if key not in self.shared]
@@ -411,47 +417,6 @@ class _Run:
             place = {name: k for k, name in enumerate(names)}
             of[members] = np.array([place[d] for d in decoded], dtype=np.int64)[index]
         return names, of
-
-    def _match(
-        self, chunk: Chunk, head: Heads, block_names: list[str], block_of: Ints
-    ) -> tuple[Ints, tuple[list[str], Ints]]:
-        """Return the rule of each entity (-1 = none) and, for the ledger, why not: distinct reasons and (E,) index."""
-        layers, blocks = len(head.layers), len(block_names)
-        key = (chunk.kind_of.astype(np.int64) * layers + head.layer_of) * blocks + block_of
-        eligible = ~chunk.follower & ~head.paper
-        distinct_keys, inverse = np.unique(key[eligible], return_inverse=True)
-        reasons = ["", "paper_space"]
-        rule_of = np.full(len(distinct_keys), -1, dtype=np.int64)
-        why_of = np.zeros(len(distinct_keys), dtype=np.int64)
-        for k, value in enumerate(distinct_keys.tolist()):
-            pair, block = divmod(value, blocks)
-            kind, layer = divmod(pair, layers)
-            number, why = self._rule(chunk.kinds[kind], head.layers[layer], block_names[block])
-            rule_of[k] = number
-            if number < 0:
-                if why not in reasons:
-                    reasons.append(why)
-                why_of[k] = reasons.index(why)
-        rule = np.full(chunk.count, -1, dtype=np.int64)
-        reason = np.ones(chunk.count, dtype=np.int64)
-        rule[eligible] = rule_of[inverse]
-        reason[eligible] = why_of[inverse]
-        return rule, (reasons, reason)
-
-    def _rule(self, kind: str, layer: str, block: str) -> tuple[int, str]:
-        triple = (kind, layer, block)
-        known = self._rule_of.get(triple)
-        if known is None:
-            element = self.plan.rules.classify(kind, layer, block)
-            if element is None:
-                known = -1
-                self._why[triple] = str(self.plan.rules.why_not(kind, layer, block) or "no_rule")
-            else:
-                known = self._rule_number.setdefault(element, len(self.rules))
-                if known == len(self.rules):
-                    self.rules.append(element)
-            self._rule_of[triple] = known
-        return known, self._why.get(triple, "")
 
     def _notes(self, blocks: _LazyBlocks, batch: Batch) -> None:
         for code, message in blocks.take_notes():

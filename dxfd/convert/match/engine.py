@@ -1,7 +1,8 @@
 """The decision: which rule makes which element of (entity type, layer, block).
 
 Owns the precompiled rule set and its fingerprint. Reads no files (load.py does). Runs in the worker; asked once per
-distinct triple, the caller keeps the answers.
+distinct triple, the caller keeps the answers. Where rules ask more of the single entity (colour, attributes, size, …)
+the answer is a list of choices in order of rank, and the caller asks the entities (convert/choose.py).
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from dxfd.convert.match import tokens
+from dxfd.convert.match import tokens, where
 from dxfd.convert.match.kinds import ANNOTATION_TYPES, FACE_TYPES
 from dxfd.convert.match.names import Name, NameBook, Test, holds
-from dxfd.convert.match.rules import DisciplineWords, Element, Recipe, Rule, SkipReason, Verdict
+from dxfd.convert.match.rules import Choice, DisciplineWords, Element, Recipe, Rule, SkipReason, Verdict
 
-ENGINE_VERSION: Final = 1
+ENGINE_VERSION: Final = 2
 """Part of the fingerprint: raised when the same rules would decide otherwise."""
 
 _BLOCK_BONUS: Final = 50
@@ -61,28 +62,45 @@ class RuleSet:
             for rule in self.rules
         ]
         self._always, self._by_owner = self._candidates()
+        self.asks_layout = any(rule.where.layouts for rule in self.rules)
+        """Whether entities of paper space may be asked for."""
 
     # --- asked by the pipeline ------------------------------------------------------------------------------------
 
+    def choices(self, entity_type: str, layer: str, block: str) -> tuple[Choice, ...]:
+        """Return what may become of entities of a triple, first come first served; the last one asks nothing more.
+
+        Args:
+            entity_type: DXF type.
+            layer: its name.
+            block: its name for an INSERT, "" else.
+        """
+        found = []
+        for match in self._ranked(entity_type, layer, block):
+            asks = match.rule.where if match.rule.where.asks else None
+            if match.rule.element is None:
+                reason = SkipReason.ANNOTATION_BLOCK if match.by_block else SkipReason.ANNOTATION_LAYER
+                found.append(Choice(where=asks, element=None, reason=reason))
+            else:
+                element = self._element(match.rule, match.rule.element, entity_type, layer, block)
+                found.append(Choice(where=asks, element=element))
+            if asks is None:
+                return tuple(found)
+        reason = SkipReason.ANNOTATION_TYPE if entity_type in ANNOTATION_TYPES else SkipReason.NO_RULE
+        return (*found, Choice(where=None, element=None, reason=reason))
+
     def classify(self, entity_type: str, layer: str, block: str) -> Element | None:
-        """Return the element to be made, or None: annotation, or no rule (see why_not). `block` is "" if none."""
-        match = self._best(entity_type, layer, block)
-        if match is None or match.rule.element is None:
-            return None
-        return self._element(match.rule, match.rule.element, entity_type, layer, block)
+        """Return the element made of an entity of which nothing more is known; None: annotation, or no rule."""
+        return self.choices(entity_type, layer, block)[-1].element
 
     def why_not(self, entity_type: str, layer: str, block: str) -> SkipReason | None:
         """Return why classify gives None, or None if it gives an element."""
-        match = self._best(entity_type, layer, block)
-        if match is None:
-            return SkipReason.ANNOTATION_TYPE if entity_type in ANNOTATION_TYPES else SkipReason.NO_RULE
-        if match.rule.skip:
-            return SkipReason.ANNOTATION_BLOCK if match.by_block else SkipReason.ANNOTATION_LAYER
-        return None
+        last = self.choices(entity_type, layer, block)[-1]
+        return SkipReason(last.reason) if last.element is None else None
 
     def explain(self, entity_type: str, layer: str, block: str) -> list[Verdict]:
         """Return what every rule says about the triple, in order of the rules."""
-        best = self._best(entity_type, layer, block)
+        best = next((m for m in self._ranked(entity_type, layer, block) if not m.rule.where.asks), None)
         verdicts = []
         for order, rule in enumerate(self.rules):
             outcome = self._judge(order, entity_type, self._names.look(layer), self._block_name(entity_type, block))
@@ -95,27 +113,25 @@ class RuleSet:
                     priority=rule.priority,
                     specificity=outcome.weight if isinstance(outcome, _Match) else 0,
                     why=outcome.why if isinstance(outcome, _Match) else outcome,
+                    asks=where.words(rule.where),
+                    result=_result(rule),
                 )
             )
         return verdicts
 
     # --- the decision ---------------------------------------------------------------------------------------------
 
-    def _best(self, entity_type: str, layer: str, block: str) -> _Match | None:
+    def _ranked(self, entity_type: str, layer: str, block: str) -> list[_Match]:
+        """Return the rules whose names and types hold: priority, then specificity, then their order."""
         on, named = self._names.look(layer), self._block_name(entity_type, block)
         orders = set(self._always)
         for name in (on, named):
             if name is not None:
                 for owner in name.hits:
                     orders.update(self._by_owner.get(owner, ()))
-        best: _Match | None = None
-        for order in sorted(orders):
-            outcome = self._judge(order, entity_type, on, named)
-            if isinstance(outcome, _Match) and (
-                best is None or (outcome.rule.priority, outcome.weight) > (best.rule.priority, best.weight)
-            ):
-                best = outcome
-        return best
+        found = [self._judge(order, entity_type, on, named) for order in sorted(orders)]
+        matches = [match for match in found if isinstance(match, _Match)]
+        return sorted(matches, key=lambda match: (-match.rule.priority, -match.weight))
 
     def _judge(self, order: int, entity_type: str, layer: Name, block: Name | None) -> _Match | str:
         """Return the match, or the first condition that failed in words."""
@@ -159,6 +175,7 @@ class RuleSet:
         weight += sum(part[0] for part in parts)
         if rule.element is not None and any(code in layer.disciplines for code in _codes(rule, rule.element)):
             weight += _SPOKEN_BONUS
+        weight += where.weight(rule.where)
         why += [part[1] for part in parts if part[1]]
         return _Match(rule, order, weight, "; ".join(why) or "no condition", by_block)
 
@@ -203,6 +220,10 @@ class RuleSet:
             for owner in owners[:1]:  # every asking test must hold, so one of them is enough to find the rule by
                 by_owner.setdefault(owner, []).append(order)
         return tuple(always), by_owner
+
+
+def _result(rule: Rule) -> str:
+    return "no element" if rule.element is None else f"{rule.element.ifc_class} {'/'.join(_codes(rule, rule.element))}"
 
 
 def _codes(rule: Rule, element: Element) -> tuple[str, ...]:

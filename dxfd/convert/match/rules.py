@@ -15,6 +15,10 @@ DISCIPLINES: Final = ("ARC", "STR", "FP", "ELEC", "ACMV", "SP", "CW", "LPG", "RE
 """Architecture, structure, fire protection, electrical, air conditioning, sanitary, chilled water, gas, rebar."""
 
 
+DEFAULT_CEILING_M: Final = 3.5
+"""Where services hang if no building file says otherwise."""
+
+
 class Recipe(StrEnum):
     """How the body of an element is made from its entity. All lengths in metres, z up."""
 
@@ -87,6 +91,11 @@ class Element:
         height_m: the same.
         diameter_m: the same.
         elevation_m: metres above the storey where the drawing itself gives no height (z = 0).
+        below_ceiling_m: metres below the ceiling, where that is what the height hangs on; elevation_m is then that of
+            a ceiling at DEFAULT_CEILING_M, until heights.py knows the building's.
+        full_height: the body is as high as the storey, where a building file gives one.
+        name_pattern: of the element's name, with {name} {handle} {layer} {block} {type} {attr:TAG}; "" = name and
+            handle.
         confidence: 0..1, how sure the rule is.
     """
 
@@ -104,9 +113,14 @@ class Element:
     height_m: float = 0.0
     diameter_m: float = 0.0
     elevation_m: float = 0.0
+    below_ceiling_m: float | None = None
+    full_height: bool = False
+    name_pattern: str = ""
     confidence: float = 1.0
 
     def __post_init__(self) -> None:
+        if self.below_ceiling_m is not None:
+            object.__setattr__(self, "elevation_m", round(DEFAULT_CEILING_M - self.below_ceiling_m, 6))
         defaults = RECIPE_DEFAULTS[self.recipe]
         for name in ("width_m", "height_m", "diameter_m"):
             if getattr(self, name) <= 0:
@@ -136,6 +150,51 @@ class NameTest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A range of metres, both ends included; None is open."""
+
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """What a rule asks of the single entity, beyond its type, layer and block. All that is given must hold.
+
+    Attributes:
+        attributes: (tag, globs): the block reference has this attribute with such a value, without regard to case.
+        colors: colours the entity shows (BYLAYER is the layer's): ACI 0 to 255, or RGB_COLOR + 0xRRGGBB.
+        linetypes: globs of the linetype it shows (BYLAYER is the layer's).
+        layouts: globs of the layout it stands in; entities of paper space are matched by rules that ask this alone.
+        closed: its curve is closed (a circle, a closed polyline or one that ends where it began), or is not.
+        length_m: of the curve.
+        size_m: the longer side of its box in plan; of a block reference that of the block, scaled.
+    """
+
+    attributes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    colors: tuple[int, ...] = ()
+    linetypes: tuple[str, ...] = ()
+    layouts: tuple[str, ...] = ()
+    closed: bool | None = None
+    length_m: Span | None = None
+    size_m: Span | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether it asks anything."""
+        return self != Where()
+
+    @property
+    def asks_geometry(self) -> bool:
+        """Whether the entity's geometry is needed to answer."""
+        return self.closed is not None or self.length_m is not None or self.size_m is not None
+
+
+RGB_COLOR: Final = 1 << 24
+"""Added to 0xRRGGBB in `Where.colors`, so that true colours and colour numbers are one kind of number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One rule: which entities, and what they become.
 
@@ -150,6 +209,7 @@ class Rule:
         either: test that block or layer must satisfy; the block is asked first and counts more.
         disciplines: codes the element may take from the layer's name; the first is taken where the name says nothing.
         layer_discipline: the layer's name must speak of one of these codes; empty = anything.
+        where: what it asks of the single entity.
         priority: higher first.
         skip: matching entities make no element, and no rule of lower priority is asked.
         block_recipe: recipe for INSERT.
@@ -165,6 +225,7 @@ class Rule:
     layer_discipline: tuple[str, ...] = ()
     priority: int = 0
     skip: bool = False
+    where: Where = field(default_factory=Where)
     block_recipe: Recipe = Recipe.BOX
     element: Element | None = None
 
@@ -186,8 +247,23 @@ class DisciplineWords:
     rgba: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One answer to a triple, given to the entities that satisfy `where`.
+
+    Attributes:
+        where: what it asks of the entity; None = given to all.
+        element: what is made; None = nothing, for `reason`.
+        reason: why nothing is made; "" if something is.
+    """
+
+    where: Where | None
+    element: Element | None
+    reason: str = ""
+
+
 class SkipReason(StrEnum):
-    """Why a triple makes no element; the ledger's reason."""
+    """Why an entity makes no element; the ledger's reason."""
 
     ANNOTATION_TYPE = "annotation_type"
     ANNOTATION_LAYER = "annotation_layer"
@@ -206,6 +282,8 @@ class Verdict:
         priority: of the rule.
         specificity: of this match; 0 if it did not match.
         why: what was found, or the first condition that failed.
+        asks: what it also asks of the single entity, in words; "" if nothing.
+        result: class and discipline it makes, "no element", or "" for a rule that is not asked further.
     """
 
     rule_id: str
@@ -214,3 +292,5 @@ class Verdict:
     priority: int
     specificity: int
     why: str
+    asks: str = ""
+    result: str = ""

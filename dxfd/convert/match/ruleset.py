@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dxfd.convert.match import values
-from dxfd.convert.match.rules import DisciplineWords, Element, NameTest, Recipe, Rule
+from dxfd.convert.match.rules import DisciplineWords, Element, NameTest, Recipe, Rule, Span, Where
 from dxfd.errors import TemplatesError
 
 FORMAT_VERSION: Final = 1
@@ -53,6 +53,9 @@ _ELEMENT_KEYS: Final[dict[str, tuple[str, Callable[[object], Any]]]] = {
     "height_m": ("height_m", values.length),
     "diameter_m": ("diameter_m", values.length),
     "elevation_m": ("elevation_m", values.elevation),
+    "below_ceiling_m": ("below_ceiling_m", values.elevation),
+    "full_height": ("full_height", values.flag),
+    "name_pattern": ("name_pattern", values.name_pattern),
     "confidence": ("confidence", values.share),
 }
 _RULE_KEYS: Final[dict[str, Callable[[object], Any]]] = {
@@ -61,6 +64,20 @@ _RULE_KEYS: Final[dict[str, Callable[[object], Any]]] = {
     "priority": values.whole,
     "skip": values.flag,
     "block_recipe": values.recipe,
+}
+_MEASURES: Final = ("width", "height", "diameter", "elevation", "below_ceiling")
+"""Keys that take a length with its unit, as "200 mm", in place of the same with _m."""
+_WHERE_KEYS: Final[dict[str, tuple[str, Callable[[object], Any]]]] = {
+    "attributes": ("attributes", values.attributes),
+    "colors": ("colors", values.colors),
+    "linetypes": ("linetypes", values.texts),
+    "layouts": ("layouts", values.texts),
+    "closed": ("closed", values.flag),
+}
+_SPAN_KEYS: Final = {
+    f"{side}_{what}_m": (f"{what}_m", end)
+    for what in ("length", "size")
+    for side, end in (("min", "low"), ("max", "high"))
 }
 _FILE_KEYS: Final = frozenset({"version", "name", "extends", "discipline", "rule"})
 _DISCIPLINE_KEYS: Final = frozenset({"words", "prefixes", "rgba"})
@@ -144,7 +161,9 @@ def _checked(place: _Place, key: str, checker: Callable[[object], Any], value: o
         raise place.wrong(key, str(wrong)) from None
 
 
-_ALL_RULE_KEYS: Final = frozenset({"id", "discipline", *_ELEMENT_KEYS, *_RULE_KEYS, *_NAME_TESTS})
+_ALL_RULE_KEYS: Final = frozenset(
+    {"id", "discipline", *_ELEMENT_KEYS, *_RULE_KEYS, *_NAME_TESTS, *_MEASURES, *_WHERE_KEYS, *_SPAN_KEYS}
+)
 
 
 def _rule(table: dict[str, Any], place: _Place) -> Rule:
@@ -154,16 +173,22 @@ def _rule(table: dict[str, Any], place: _Place) -> Rule:
         raise place.wrong("id", f"may have letters, digits, '.', '_' and '-', not {rule_id!r}")
     settings = {key: _checked(place, key, check, table[key]) for key, check in _RULE_KEYS.items() if key in table}
     tests = _name_tests(table, place)
-    if not any(test.asks for test in tests.values()) and not {"types", "layer_discipline"} & table.keys():
+    settings["where"] = where = _where(table, place)
+    table = _in_metres(table, place)
+    if not any(test.asks for test in tests.values()) and not (
+        {"types", "layer_discipline"} & table.keys() or where.asks
+    ):
         raise place.wrong("words", "or another condition is missing: the rule would take everything")
     if settings.get("skip"):
-        surplus = sorted((_ELEMENT_KEYS.keys() | {"discipline", "block_recipe"}) & table.keys())
+        surplus = sorted((_ELEMENT_KEYS.keys() | {*_MEASURES} | {"discipline", "block_recipe"}) & table.keys())
         if surplus:
             raise place.wrong(surplus[0], "makes no sense beside skip = true")
         return Rule(rule_id=rule_id, **settings, **tests)
     for key in ("discipline", "ifc_class"):
         if key not in table:
             raise place.wrong(key, "is missing")
+    if "below_ceiling_m" in table and "elevation_m" in table:
+        raise place.wrong("below_ceiling_m", "and elevation_m exclude each other")
     codes = _checked(place, "discipline", values.codes, table["discipline"])
     made = {
         name: _checked(place, key, check, table[key]) for key, (name, check) in _ELEMENT_KEYS.items() if key in table
@@ -172,6 +197,34 @@ def _rule(table: dict[str, Any], place: _Place) -> Rule:
     made.setdefault("recipe", Recipe.CURVE)
     element = Element(rule_id=rule_id, discipline=codes[0], **made)
     return Rule(rule_id=rule_id, disciplines=codes if len(codes) > 1 else (), element=element, **settings, **tests)
+
+
+def _where(table: dict[str, Any], place: _Place) -> Where:
+    """Return what the rule asks of the single entity."""
+    asked: dict[str, Any] = {
+        name: _checked(place, key, check, table[key]) for key, (name, check) in _WHERE_KEYS.items() if key in table
+    }
+    spans: dict[str, dict[str, float]] = {}
+    for key, (what, end) in _SPAN_KEYS.items():
+        if key in table:
+            spans.setdefault(what, {})[end] = _checked(place, key, values.not_negative, table[key])
+    for what, ends in spans.items():
+        span = Span(low=ends.get("low"), high=ends.get("high"))
+        if span.low is not None and span.high is not None and span.low > span.high:
+            raise place.wrong(f"min_{what}", f"is above max_{what}")
+        asked[what] = span
+    return Where(**asked)
+
+
+def _in_metres(table: dict[str, Any], place: _Place) -> dict[str, Any]:
+    """Return the table with lengths that have a unit as metres under their key with _m."""
+    out = dict(table)
+    for key in _MEASURES:
+        if key in table:
+            if f"{key}_m" in table:
+                raise place.wrong(key, f"and {key}_m exclude each other")
+            out[f"{key}_m"] = _checked(place, key, values.measure, out.pop(key))
+    return out
 
 
 def _name_tests(table: dict[str, Any], place: _Place) -> dict[str, Any]:

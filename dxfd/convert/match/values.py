@@ -8,10 +8,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from dxfd.convert.match.rules import DISCIPLINES, Recipe
+from dxfd.convert.match.rules import DISCIPLINES, RGB_COLOR, Recipe
 
 _IFC_CLASS = re.compile(r"Ifc[A-Z][A-Za-z0-9]*")
 _MAX_LENGTH_M: Final = 1000.0
+_MEASURE = re.compile(r"([-+]?\d+(?:\.\d*)?|[-+]?\.\d+)\s*(mm|cm|m|in|ft|\"|')")
+_IN_METRES: Final = {"mm": 0.001, "cm": 0.01, "m": 1.0, "in": 0.0254, '"': 0.0254, "ft": 0.3048, "'": 0.3048}
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_PLACEHOLDERS: Final = ("name", "handle", "layer", "block", "type")
+_RGB = re.compile(r"#([0-9A-Fa-f]{6})")
 
 
 class WrongValueError(Exception):
@@ -71,6 +76,14 @@ def elevation(value: object) -> float:
     metres = number(value)
     if not -_MAX_LENGTH_M <= metres <= _MAX_LENGTH_M:
         raise WrongValueError(f"must be metres within ±{_MAX_LENGTH_M:g}, not {value!r}")
+    return metres
+
+
+def not_negative(value: object) -> float:
+    """Return metres from 0 up."""
+    metres = number(value)
+    if not metres >= 0:
+        raise WrongValueError(f"must be metres from 0 up, not {value!r}")
     return metres
 
 
@@ -141,3 +154,45 @@ def rgba(value: object) -> str:
 def types(value: object) -> frozenset[str]:
     """Return DXF type names."""
     return frozenset(name.upper() for name in texts(value))
+
+
+def measure(value: object) -> float:
+    """Return metres of a length with its unit, as "200 mm"."""
+    match = _MEASURE.fullmatch(text(value).strip())
+    if match is None:
+        raise WrongValueError(f'must be a length with mm, cm, m, in or ft, as "200 mm", not {value!r}')
+    return round(float(match.group(1)) * _IN_METRES[match.group(2)], 9)
+
+
+def name_pattern(value: object) -> str:
+    """Return a pattern of names."""
+    pattern = some_text(value)
+    for inside in _PLACEHOLDER.findall(pattern):
+        if inside not in _PLACEHOLDERS and not (inside.startswith("attr:") and inside.removeprefix("attr:").strip()):
+            known = " ".join(f"{{{name}}}" for name in (*_PLACEHOLDERS, "attr:TAG"))
+            raise WrongValueError(f"has {{{inside}}}; known are {known}")
+    if "{" in _PLACEHOLDER.sub("", pattern) or "}" in _PLACEHOLDER.sub("", pattern):
+        raise WrongValueError(f"has a brace without its other, in {pattern!r}")
+    return pattern
+
+
+def colors(value: object) -> tuple[int, ...]:
+    """Return colours: ACI numbers, and "#rrggbb" as RGB_COLOR + number."""
+    if not isinstance(value, list) or not value:
+        raise WrongValueError(f"must be a list of colours, as [1, '#ff8000'], not {value!r}")
+    return tuple(_color(item) for item in value)
+
+
+def _color(value: object) -> int:
+    if isinstance(value, str) and (match := _RGB.fullmatch(value)):
+        return RGB_COLOR + int(match.group(1), 16)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 255:
+        raise WrongValueError(f"must be colour numbers from 0 to 255 or '#rrggbb', not {value!r}")
+    return value
+
+
+def attributes(value: object) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return (tag, globs of its value) of a table."""
+    if not isinstance(value, dict) or not value:
+        raise WrongValueError("must be a table of tags and lists of values, as { TYPE = ['FD*'] }")
+    return tuple((tag.strip().upper(), texts(globs)) for tag, globs in value.items())

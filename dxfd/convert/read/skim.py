@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from dxfd.convert.read.blocknames import true_names
 from dxfd.convert.read.encoding import codec_for, decode
 from dxfd.convert.read.source import BOM, Source
 from dxfd.convert.read.tags import Tags, parse
@@ -54,6 +55,7 @@ class Layer:
     """ACI; negative = off."""
     flags: int = 0
     """1 frozen, 4 locked."""
+    linetype: str = "Continuous"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,8 @@ class Skim:
     layers: dict[str, Layer]
     entities_total: int
     """Estimate: code-0 tags of ENTITIES without followers."""
+    true_names: dict[str, str] = field(default_factory=dict)
+    """Anonymous block (capitals) to the dynamic block it was made of."""
     notes: list[tuple[str, str]] = field(default_factory=list)
     """(issue code, message)."""
 
@@ -115,13 +119,15 @@ def skim(source: Source, known_total: int | None = None) -> Skim:
     else:
         median, spread = _sample(source, entities)
         total = _count(source, entities) if known_total is None else known_total
+    tables = _tables(source, sections, notes)
     return Skim(
         dxf_version=version, codec=codec, codepage=codepage, codepage_known=known,
         insunits=int(_number(header, "$INSUNITS", 0.0)),
         measurement=int(_number(header, "$MEASUREMENT", 0.0)) if "$MEASUREMENT" in header else None,
         fingerprint_guid=header.get("$FINGERPRINTGUID", [(2, b"")])[0][1].decode("ascii", "replace"),
         extents=_extents(header), median=median, spread=spread, sections=sections,
-        layers=_layers(source, sections, codec, notes), entities_total=total, notes=notes,
+        layers=_layers(tables, codec) if tables else {}, entities_total=total, notes=notes,
+        true_names=true_names(tables, codec) if tables else {},
     )  # fmt: skip
 
 
@@ -240,29 +246,35 @@ def _extents(
     return (low, high) if high[0] > low[0] or high[1] > low[1] else None
 
 
-def _layers(source: Source, sections: list[Section], codec: str, notes: list[tuple[str, str]]) -> dict[str, Layer]:
+def _tables(source: Source, sections: list[Section], notes: list[tuple[str, str]]) -> Tags | None:
     section = next((s for s in sections if s.name == "TABLES"), None)
-    layers: dict[str, Layer] = {}
     if section is None:
-        return layers
+        return None
     tags = _read_small(source, section)
     if tags.damage is not None:
         notes.append(("tables_damaged", f"the TABLES section is damaged at line {section.line + tags.damage.line}"))
+    return tags
+
+
+def _layers(tags: Tags, codec: str) -> dict[str, Layer]:
+    layers: dict[str, Layer] = {}
     starts = [*tags.entity_tag.tolist(), len(tags.code)]
     codes = tags.code.tolist()
     for first, last in pairwise(starts):
         if tags.value(first).strip() != b"LAYER":
             continue
-        name, color, flags = "", 7, 0
+        name, color, flags, linetype = "", 7, 0, "Continuous"
         for i in range(first + 1, last):
             if codes[i] == 2 and not name:
                 name = decode(tags.value(i).strip(), codec)
+            elif codes[i] == 6:
+                linetype = decode(tags.value(i).strip(), codec)
             elif codes[i] == 62 and not tags.bad_number[i]:
                 color = int(tags.number[i])
             elif codes[i] == 70 and not tags.bad_number[i]:
                 flags = int(tags.number[i])
         if name:
-            layers[name] = Layer(name=name, color=color, flags=flags)
+            layers[name] = Layer(name=name, color=color, flags=flags, linetype=linetype)
     return layers
 
 

@@ -23,6 +23,7 @@ class Texts:
     Attributes:
         guid, handle: Arrow string arrays (n,).
         kind, layer, block: Arrow string arrays (n,); block is null where there is none.
+        name: Arrow string array (n,) of the elements' names, or None: name of the rule and handle.
     """
 
     guid: Any
@@ -30,6 +31,7 @@ class Texts:
     kind: Any
     layer: Any
     block: Any
+    name: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,9 @@ def meta(built: Built, texts: Texts, rule: Ints, rules: list[Element], first_id:
     def of_rule(values: list[str | None]) -> Any:
         return pa.array(values, type=_STRINGS).take(index)
 
-    name = pc.binary_join_element_wise(of_rule([r.name for r in rules]), texts.handle, " ")
+    name = texts.name
+    if name is None:
+        name = pc.binary_join_element_wise(of_rule([r.name for r in rules]), texts.handle, " ")
     return pa.table(
         {
             "id": pa.array(np.arange(first_id, first_id + n)),
