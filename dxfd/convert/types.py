@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 
 class ResumePolicy(StrEnum):
@@ -29,6 +29,31 @@ class ErrorAction(StrEnum):
 
     SKIP = "skip"
     STOP = "stop"
+
+
+class HiddenLayers(StrEnum):
+    """What becomes of entities on layers that are frozen or switched off."""
+
+    CONVERT = "convert"
+    """They are converted like others; the table `layers` says which they are."""
+    SKIP = "skip"
+    """They are accounted for as `layer_hidden`, and invisible entities as `invisible`."""
+
+
+class Colors(StrEnum):
+    """Which colour an element has."""
+
+    RULE = "rule"
+    """The rule's; the drawing's where the rule names none."""
+    DRAWING = "drawing"
+    """The drawing's."""
+
+
+MODEL: Final = "model"
+ALL: Final = "all"
+BOX: Final = "box"
+EXPLODE: Final = "explode"
+"""Words of `layouts` and `blocks` that are no names."""
 
 
 class Phase(StrEnum):
@@ -55,6 +80,13 @@ class ConvertOptions:
         error_action: skip a faulty entity or stop at the first.
         resume: what to do with an interrupted run.
         vacuum: run VACUUM before publishing.
+        hidden_layers: what becomes of entities on frozen layers and layers that are off.
+        colors: which colour elements have.
+        xdata: keep extended data and extension dictionaries as properties.
+        layouts: which layouts are converted: "model", names of paper layouts (any case, with * and ?), or "all".
+        blocks: what becomes of block references: "box", one element each; "explode", their content becomes elements;
+            else the names (any case, with * and ?) of those that are exploded.
+        explode_limit: entities that one block reference may be exploded to; larger ones stay boxes.
     """
 
     source: Path
@@ -67,6 +99,12 @@ class ConvertOptions:
     error_action: ErrorAction = ErrorAction.SKIP
     resume: ResumePolicy = ResumePolicy.AUTO
     vacuum: bool = False
+    hidden_layers: HiddenLayers = HiddenLayers.CONVERT
+    colors: Colors = Colors.RULE
+    xdata: bool = False
+    layouts: tuple[str, ...] = (MODEL,)
+    blocks: tuple[str, ...] = (BOX,)
+    explode_limit: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,18 +186,23 @@ class LedgerRow:
     space: str
     """model or paper."""
     outcome: str
-    """element, skipped or error."""
+    """element, exploded, skipped or error."""
     reason: str
     count: int
     first_handle: str
+    layout: str = "Model"
+    """Where it lies, or where the block reference does whose content it is."""
+    origin: str = "entity"
+    """entity, or content: it lies in a block whose reference was exploded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """The result: the document of `dxfd convert --json`.
 
-    entities_read counts modelspace entities (VERTEX, ATTRIB and SEQEND belong to their owner); the ledger's rows with
-    space = model add up to it. matched + skipped + errors = entities_read.
+    entities_read counts the entities of the chosen layouts, by default the model's (VERTEX, ATTRIB and SEQEND belong to
+    their owner): matched + exploded + skipped + errors. content_read counts what exploded block references consist of:
+    content_matched, and what is skipped, faulty or exploded further. The ledger's rows add up to both.
     """
 
     ok: bool
@@ -184,6 +227,10 @@ class Report:
     peak_rss_bytes: int
     issues: dict[str, int] = field(default_factory=dict)
     """Count per issue code."""
+    exploded: int = 0
+    """Block references whose content was converted instead of them."""
+    content_read: int = 0
+    content_matched: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types, in the order above."""
