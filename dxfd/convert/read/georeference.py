@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dxfd.convert.read.encoding import decode
-from dxfd.convert.read.objects import length, objects
+from dxfd.convert.read.search import length, objects
 from dxfd.convert.read.skim import Section
 from dxfd.convert.read.source import Source
 from dxfd.convert.read.tags import Tags

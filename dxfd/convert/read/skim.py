@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -55,7 +55,29 @@ class Layer:
     """ACI; negative = off."""
     flags: int = 0
     """1 frozen, 4 locked."""
+    true_color: int = -1
+    """0xRRGGBB, -1 = none."""
+    alpha: int = 255
+    """0 clear to 255 opaque."""
     linetype: str = "Continuous"
+    lineweight: int = -3
+    """Hundredths of a millimetre; -3 default, -2 BYBLOCK, -1 BYLAYER."""
+    plotted: bool = True
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it is frozen: not shown, and what block references on it insert is not shown either."""
+        return bool(self.flags & 1)
+
+    @property
+    def off(self) -> bool:
+        """Whether it is switched off."""
+        return self.color < 0
+
+    @property
+    def locked(self) -> bool:
+        """Whether it is locked against changes."""
+        return bool(self.flags & 4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,19 +285,37 @@ def _layers(tags: Tags, codec: str) -> dict[str, Layer]:
     for first, last in pairwise(starts):
         if tags.value(first).strip() != b"LAYER":
             continue
-        name, color, flags, linetype = "", 7, 0, "Continuous"
-        for i in range(first + 1, last):
-            if codes[i] == 2 and not name:
-                name = decode(tags.value(i).strip(), codec)
-            elif codes[i] == 6:
-                linetype = decode(tags.value(i).strip(), codec)
-            elif codes[i] == 62 and not tags.bad_number[i]:
-                color = int(tags.number[i])
-            elif codes[i] == 70 and not tags.bad_number[i]:
-                flags = int(tags.number[i])
-        if name:
-            layers[name] = Layer(name=name, color=color, flags=flags, linetype=linetype)
+        layer = _layer([(codes[i], tags.value(i).strip()) for i in range(first + 1, last)], codec)
+        if layer.name:
+            layers[layer.name] = layer
     return layers
+
+
+def _layer(pairs: list[tuple[int, bytes]], codec: str) -> Layer:
+    """Return one record of the layer table; its transparency stands in extended data."""
+    names = {2: "name", 6: "linetype"}
+    numbers = {62: "color", 70: "flags", 420: "true_color", 370: "lineweight", 290: "plotted"}
+    found: dict[str, Any] = {}
+    application = b""
+    for code, value in pairs:
+        if code in names:
+            found.setdefault(names[code], decode(value, codec))
+        elif code in numbers:
+            found[numbers[code]] = _integer(value, found.get(numbers[code]))
+        elif code == 1001:
+            application = value
+        elif code == 1071 and application == b"AcCmTransparency" and (bits := _integer(value, None)) is not None:
+            found["alpha"] = bits & 255
+    found = {name: value for name, value in found.items() if value is not None}
+    return Layer(**{"name": "", **found, "plotted": bool(found.get("plotted", 1))})
+
+
+def _integer(value: bytes, default: int | None) -> int | None:
+    try:
+        number = int(value)
+    except ValueError:
+        return default
+    return number if abs(number) < 2**31 else default
 
 
 def _sample(source: Source, section: Section) -> tuple[tuple[float, float], float]:
