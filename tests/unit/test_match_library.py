@@ -196,3 +196,71 @@ def test_fingerprint_follows_the_rows(tmp_path: Path) -> None:
     changed = "UPDATE element_templates SET predefined_type = 'RIGIDSEGMENT' WHERE template_id = 'fp_pipe'"
     (tmp_path / "third").mkdir()
     assert load_rules(library(tmp_path / "third", USUAL, changed)).fingerprint != one
+
+
+RULE = "INSERT INTO derivation_rules (rule_id, template_id, rule_name, rule_type, trigger_condition, formula, priority, active) VALUES "
+ADAPT = "INSERT INTO adaptation_rules (adaptation_id, template_id, rule_name, condition, action, parameters, priority, active) VALUES "
+WIDER = "ALTER TABLE derivation_rules ADD COLUMN trigger_condition TEXT", *(
+    f"ALTER TABLE derivation_rules ADD COLUMN {column} INTEGER" for column in ("priority", "active")
+)  # fmt: skip
+
+
+def test_a_formula_sets_measures_and_lower_priority_comes_first(tmp_path: Path) -> None:
+    rules = load_rules(
+        library(
+            tmp_path, USUAL, *WIDER,
+            "INSERT INTO template_parameters VALUES ('p', 'arc_wall', 'storey', 'length', 'fixed', '3.6', NULL, NULL, 'm', 1)",
+            RULE + "('b', 'arc_wall', 'height', 'formula', NULL, 'height - 0.2', 2, 1)",
+            RULE + "('a', 'arc_wall', 'x', 'formula', NULL, 'height = max(storey, 3)', 1, 1)",
+            RULE + "('c', 'arc_wall', 'x', 'formula', NULL, 'height = 9', 1, 0)",
+            RULE + "('d', 'ac_duct', 'z_offset', 'formula', '', 'ceiling_height - 0.6', 1, 1)",
+        )
+    )  # fmt: skip
+    wall, duct = rules.classify("LINE", "ARC-WALL", ""), rules.classify("LINE", "ACMV-DUCT", "")
+    assert wall is not None
+    assert duct is not None
+    assert wall.height_m == pytest.approx(3.4)
+    assert (duct.below_ceiling_m, duct.elevation_m) == (0.6, 2.9)
+
+
+def test_a_conditional_rule_makes_a_variant_for_the_entities_that_satisfy_it(tmp_path: Path) -> None:
+    rules = load_rules(
+        library(
+            tmp_path, USUAL, *WIDER,
+            RULE + "('long', 'fp_pipe', 'diameter', 'conditional', 'length > 10 AND color IN (1, 2)', '0.2', 1, 1)",
+            ADAPT + "('thin', 'fp_pipe', 'x', 'linetype LIKE ''HIDDEN%''', 'skip', NULL, 1, 1)",
+            ADAPT + "('big', 'arc_wall', 'x', 'layer LIKE ''%EXT''', 'set', '{\"thickness\": 0.4}', 1, 1)",
+        )
+    )  # fmt: skip
+    pipe = rules.choices("LINE", "FP-PIPE", "")
+    assert {(choice.element.diameter_m if choice.element else None) for choice in pipe} == {None, 0.2, 0.1}
+    wide, usual = rules.classify("LINE", "ARC-WALL-EXT", ""), rules.classify("LINE", "ARC-WALL", "")
+    assert wide is not None
+    assert usual is not None
+    assert (wide.width_m, wide.rule_id, usual.width_m) == (0.4, "library.arc_wall+big", 0.2)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("('r', 'fp_pipe', 'x', 'spatial', NULL, 'width = 1', 1, 1)", "spatial rules change nothing here"),
+        ("('r', 'fp_pipe', 'x', 'formula', NULL, 'width = frob', 1, 1)", "the formula knows no frob"),
+        ("('r', 'fp_pipe', 'x', 'formula', NULL, 'width = 1 / 0', 1, 1)", "has no value"),
+        ("('r', 'fp_pipe', 'x', 'formula', NULL, 'width = __import__(1)', 1, 1)", "which is not understood"),
+        ("('r', 'fp_pipe', 'x', 'formula', NULL, 'colour = 3', 1, 1)", "sets colour, which is no measure"),
+        ("('r', 'fp_pipe', 'x', 'conditional', 'length >', 'width = 1', 1, 1)", "is not understood at 'its end'"),
+        ("('r', 'fp_pipe', 'x', 'conditional', 'mood = 1', 'width = 1', 1, 1)", "knows no mood"),
+        (
+            "('r', 'fp_pipe', 'x', 'conditional', 'length > 1 OR closed = 1', 'width = 1', 1, 1)",
+            "something else than AND",
+        ),
+    ],
+)
+def test_rules_that_are_not_understood_are_noted_and_change_nothing(tmp_path: Path, row: str, words: str) -> None:
+    rules = load_rules(library(tmp_path, USUAL, *WIDER, RULE + row))
+    (note,) = rules.notes
+    assert note.startswith("derivation rule r: ")
+    assert words in note
+    pipe = rules.classify("LINE", "FP-PIPE", "")
+    assert pipe is not None
+    assert pipe.width_m == 0.1

@@ -18,9 +18,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
+from dxfd.convert.match.derive import derived
 from dxfd.convert.match.rules import DISCIPLINES, Element, NameTest, Recipe, Rule
 from dxfd.convert.match.ruleset import RuleFile
 from dxfd.errors import TemplatesError
@@ -94,6 +96,8 @@ def read_library(path: Path, default: RuleFile) -> Library:
                     "geometry_definitions",
                     "template_parameters",
                     "material_specifications",
+                    "derivation_rules",
+                    "adaptation_rules",
                 )
             }
     except sqlite3.Error as error:
@@ -125,20 +129,28 @@ class _Reader:
         self.geometry = self._by_template("geometry_definitions")
         self.parameters = self._by_template("template_parameters")
         self.materials = self._by_template("material_specifications")
+        self.derivations = self._by_template("derivation_rules")
+        self.adaptations = self._by_template("adaptation_rules")
 
     def rules(self) -> Library:
         """Return the annotation rules of the default set, then one rule per discipline and class."""
-        made: dict[tuple[str, str], Rule] = {}
+        made: dict[tuple[str, str], list[Rule]] = {}
         for number, row in enumerate(self.tables["element_templates"], 1):
             key = self._key(row, number)
             if key is not None and key not in made:
                 rule = self._rule(row, number, *key)
                 if rule is not None:
-                    made[key] = rule
+                    made[key] = self._derived(rule, str(row.get("template_id") or number))
         if not made:
             raise TemplatesError(f"{self.path}: the library has no active template that could match anything")
         skips = tuple(rule for rule in self.default.rules if rule.skip)
-        return Library(rules=(*skips, *made.values()), notes=tuple(self.notes))
+        return Library(rules=(*skips, *chain.from_iterable(made.values())), notes=tuple(self.notes))
+
+    def _derived(self, rule: Rule, row_id: str) -> list[Rule]:
+        derivations, adaptations = self.derivations.get(row_id, ()), self.adaptations.get(row_id, ())
+        if not derivations and not adaptations:
+            return [rule]
+        return derived(rule, derivations, adaptations, self._named(row_id), _sized, self.notes.append)
 
     def _by_template(self, table: str) -> dict[str, list[Row]]:
         found: defaultdict[str, list[Row]] = defaultdict(list)
@@ -178,7 +190,7 @@ class _Reader:
         if not words and pattern is None and not proxy:
             self.notes.append(f"template {row_id}: no words are known for {ifc_class}; it matches nothing")
             return None
-        base = pattern.element if pattern and not proxy else None
+        base = self._usual(code, ifc_class) if pattern and not proxy else None
         element = Element(
             rule_id=f"library.{row_id}",
             name=(base.name if base else "") or ifc_class.removeprefix("Ifc"),
@@ -194,6 +206,8 @@ class _Reader:
             height_m=base.height_m if base else 0.0,
             diameter_m=base.diameter_m if base else 0.0,
             elevation_m=base.elevation_m if base else 0.0,
+            below_ceiling_m=base.below_ceiling_m if base else None,
+            full_height=base.full_height if base else False,
             confidence=self._confidence(row, row_id),
         )
         element = self._measured(element, row_id)
@@ -214,6 +228,14 @@ class _Reader:
             block_recipe=pattern.block_recipe if pattern else Recipe.BOX,
             element=element,
         )
+
+    def _usual(self, code: str, ifc_class: str) -> Element | None:
+        """Return what the default rules make of the class, those of the discipline first: gas pipes are thinner."""
+        rules = [
+            rule for rule in self.default.rules if rule.element is not None and rule.element.ifc_class == ifc_class
+        ]
+        own = [rule for rule in rules if code in (rule.disciplines or (rule.element and rule.element.discipline,))]
+        return (own or rules)[0].element
 
     def _confidence(self, row: Row, row_id: str) -> float:
         score = self._number("element_templates", row_id, "confidence_score", row.get("confidence_score"))
@@ -237,38 +259,42 @@ class _Reader:
     def _measured(self, element: Element, row_id: str) -> Element:
         """Return the element with the measures the library gives: geometry first, then parameters."""
         for row in sorted(self.geometry.get(row_id, ()), key=_lod, reverse=True):
-            sizes = self._dimensions(row)
+            sizes = self._dimensions(row, "shape_parameters") | self._dimensions(row, "dimensions")
             if sizes or row.get("geometry_type"):
                 element = _sized(_shaped(element, _string(row, "geometry_type").lower()), sizes)
                 break
+        return _sized(element, {name: value for name, value in self._named(row_id).items() if _measure(name)})
+
+    def _named(self, row_id: str) -> dict[str, float]:
+        """Return the template's lengths that say how it is made, in metres, by name."""
         named: dict[str, float] = {}
         for row in self.parameters.get(row_id, ()):
             if _string(row, "param_category").lower() not in _FIXED:
                 continue
             factor = _METRES.get(_string(row, "unit").lower())
             name = _string(row, "param_name").lower()
-            if factor is None or not _measure(name):
+            if factor is None or (not _measure(name) and not _is_number(row.get("default_value"))):
                 continue
             value = self._number("template_parameters", row.get("param_id"), "default_value", row.get("default_value"))
             if value is not None:
                 named[name] = value * factor
-        return _sized(element, named)
+        return named
 
-    def _dimensions(self, row: Row) -> dict[str, float]:
-        text = _string(row, "dimensions")
+    def _dimensions(self, row: Row, column: str) -> dict[str, float]:
+        text = _string(row, column)
         if not text:
             return {}
         try:
             document = json.loads(text)
         except ValueError as error:
-            problem = self._wrong("geometry_definitions", row.get("geometry_id"), "dimensions", f"is not JSON: {error}")
+            problem = self._wrong("geometry_definitions", row.get("geometry_id"), column, f"is not JSON: {error}")
             raise problem from None
         if not isinstance(document, dict):
-            raise self._wrong("geometry_definitions", row.get("geometry_id"), "dimensions", "must be a JSON object")
+            raise self._wrong("geometry_definitions", row.get("geometry_id"), column, "must be a JSON object")
         sizes = {}
         for key, value in document.items():
             if _measure(key.lower()):
-                number = self._number("geometry_definitions", row.get("geometry_id"), f"dimensions.{key}", value)
+                number = self._number("geometry_definitions", row.get("geometry_id"), f"{column}.{key}", value)
                 if number is not None:
                     sizes[key.lower()] = number
         return sizes
@@ -277,6 +303,13 @@ class _Reader:
 def _string(row: Row, column: str) -> str:
     value = row.get(column)
     return "" if value is None else str(value).strip()
+
+
+def _is_number(value: object) -> bool:
+    try:
+        return abs(float(value)) < float("inf")  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
 
 
 def _lod(row: Row) -> float:
@@ -323,12 +356,12 @@ def _shaped(element: Element, geometry_type: str) -> Element:
 
 def _sized(element: Element, sizes: Mapping[str, float]) -> Element:
     """Return the element with measures in metres; those that are not positive change nothing."""
-    changes: dict[str, float] = {}
+    changes: dict[str, Any] = {}
     for name, value in sizes.items():
         measure = _measure(name)
         if measure == "elevation":
-            changes["elevation_m"] = value
-        elif value <= 0:
+            changes |= {"elevation_m": value, "below_ceiling_m": None}
+        elif value <= 0 or not measure:
             continue
         elif measure == "radius":
             changes["diameter_m"] = 2 * value
@@ -338,4 +371,6 @@ def _sized(element: Element, sizes: Mapping[str, float]) -> Element:
             changes["height_m" if element.recipe in {Recipe.BEAM, Recipe.DUCT} else "width_m"] = value
         else:
             changes[f"{measure}_m"] = value
-    return replace(element, **changes) if changes else element  # type: ignore[arg-type]
+        if measure == "height" and value > 0:
+            changes["full_height"] = False
+    return replace(element, **changes) if changes else element
