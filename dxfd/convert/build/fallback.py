@@ -1,139 +1,296 @@
-"""The rarer entity types, one by one, through ezdxf: it owns the meaning of SPLINE, HATCH, MESH, LEADER and the rest.
+"""The rarer entity types, one by one: by what their own numbers tell (plain.py), else through ezdxf.
 
-Needs no document: an entity is loaded from its own tags. What only tables tell (dimension blocks) is accounted for as
-without geometry; of MLINE and LEADER the vertices are kept, of tables and leaders with text the place. Imports ezdxf on
-first use: 40 MB that most drawings never need.
+Needs no document: an entity is loaded from its own tags, binary bodies come by its handle. Imports ezdxf on first use:
+40 MB that most drawings never need.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 
-from dxfd.convert.build import acis
-from dxfd.convert.build.curves import TOLERANCE_M
+from dxfd.convert.build import acis, plain
+from dxfd.convert.build.means import PLAIN, Means
 from dxfd.convert.build.ragged import Floats, Ints
+from dxfd.convert.build.splines import Curve
 
 MAX_POINTS: Final = 200_000
 """Vertices one entity may flatten to; a dense hatch must not take the drawing's time."""
 
-_ANNOTATION: Final = frozenset(
-    {"DIMENSION", "ARC_DIMENSION", "LARGE_RADIAL_DIMENSION", "VIEWPORT", "ACAD_PROXY_ENTITY", "OLEFRAME"}
-)
-_ENDLESS: Final = frozenset({"XLINE", "RAY"})
-_PLACED: Final = frozenset({"TOLERANCE", "ACAD_TABLE", "MULTILEADER", "MLEADER", "LIGHT", "OLE2FRAME"})
-"""What is drawn there needs styles or another program; where it stands is known."""
+_BLANK: Final = frozenset({"OLEFRAME", "SUN"})
+"""Types that have no place of their own."""
+_KNOWN: Final = frozenset(
+    {"HATCH", "MPOLYGON", "SPLINE", "HELIX", "MESH", "IMAGE", "WIPEOUT", "LEADER", "MLINE", "MULTILEADER", "MLEADER",
+     "VIEWPORT", "OLE2FRAME", *acis.KINDS, *plain.PLACED, *plain.UNDERLAYS, *plain.ENDLESS}
+)  # fmt: skip
+BOX_ONLY: Final = "box_only"
+"""Reason of elements that are the box of something that is not read in full."""
+
+
+def _no_points() -> Floats:
+    return np.empty((0, 3))
+
+
+def _no_faces() -> Ints:
+    return np.empty((0, 3), dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Geometry of one entity, metres, WCS: either polylines or a mesh.
+    """Geometry of one entity, metres, WCS: polylines or a mesh.
 
     Attributes:
         rings: list of (points (n, 3), closed).
         vertices, faces: (v, 3), (f, 3); empty for curves.
+        filled: the rings bound an area (every second one inside another is a hole).
+        boxed: of the rings' points only the box is told: what they are in full is not known, or is many lines.
+        note: what the box stands for, for the issues; "" if the box is no loss.
     """
 
-    rings: list[tuple[Floats, bool]]
-    vertices: Floats
-    faces: Ints
+    rings: list[tuple[Floats, bool]] = field(default_factory=list)
+    vertices: Floats = field(default_factory=_no_points)
+    faces: Ints = field(default_factory=_no_faces)
+    filled: bool = False
+    boxed: bool = False
+    note: str = ""
 
 
 class NoGeometryError(Exception):
-    """The entity has no geometry that can be had from its own tags; the message is the ledger's reason."""
+    """The entity has no geometry that can be had from its own tags; the message is the ledger's reason.
+
+    Attributes:
+        note: what an issue says beside it; "" = nothing.
+    """
+
+    def __init__(self, reason: str, note: str = "") -> None:
+        self.note = note
+        super().__init__(reason)
 
 
-def shape(kind: str, raw: bytes, codec: str, metres: float) -> Shape:
+def shape(kind: str, raw: bytes, codec: str, metres: float, means: Means = PLAIN) -> Shape:
     """Return the geometry of one entity from its tags.
 
     Raises:
         NoGeometryError: the type has none, or it cannot be had without the rest of the drawing.
         ValueError: the entity is faulty (any complaint of ezdxf becomes this).
     """
-    if kind in _ANNOTATION:
+    if kind in _BLANK:
         raise NoGeometryError("no_geometry")
-    if kind in _ENDLESS:
-        raise NoGeometryError("infinite")
     try:
-        return _shape(raw, codec, metres)
+        text = raw.decode(codec, "replace").replace("\r\n", "\n")
+        return _simple(kind, text, metres, means) or _through_ezdxf(kind, text, metres, means)
     except NoGeometryError:
         raise
     except Exception as error:  # a foreign parser on foreign input: whatever it raises is the entity's fault
         raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
-def _shape(raw: bytes, codec: str, metres: float) -> Shape:
+def fit_curve(points: Any, tangents: Any) -> Curve:
+    """Return the curve that CAD programs draw through fit points, with the directions at its ends if they are given.
+
+    Raises:
+        ValueError: there are fewer than two points.
+    """
+    from ezdxf.math import fit_points_to_cad_cv
+
+    if len(points) < 2:
+        raise ValueError(f"a spline through {len(points)} points")
+    if len(points) == 2 and not len(tangents):
+        return Curve(1, _three(points), np.array([0.0, 0.0, 1.0, 1.0]), np.empty(0))
+    made = fit_points_to_cad_cv(_three(points).tolist(), tangents=_three(tangents).tolist() if len(tangents) else None)
+    return Curve(
+        made.degree, np.array([tuple(v) for v in made.control_points]), np.array(made.knots()), np.array(made.weights())
+    )
+
+
+def _three(points: Any) -> Floats:
+    flat = np.asarray(points, dtype=np.float64)
+    return np.column_stack([flat, np.zeros(len(flat))]) if flat.shape[1] == 2 else flat
+
+
+def _simple(kind: str, text: str, metres: float, means: Means) -> Shape | None:
+    """Return the shape of a type whose numbers tell it."""
+    if kind in plain.ENDLESS:
+        ends = None
+        if means.clip is not None:
+            low, high = (corner / metres for corner in means.clip)
+            ends = plain.clipped(plain.tagged(text), both=kind == "XLINE", low=low, high=high)
+        if ends is None:
+            raise NoGeometryError("infinite")
+        return _line(ends, metres)
+    if kind in plain.PLACED:
+        return _line(plain.tagged(text).all(10)[:1], metres)
+    if kind == "LEADER":
+        tags = plain.tagged(text)
+        corners = tags.all(10)
+        if tags.first(72) == 1 and len(corners) > 2:
+            return None  # drawn as a curve through its points
+        return _line(corners, metres)
+    if kind == "MLINE":
+        return _mline(plain.tagged(text), text, metres)
+    if kind in {"VIEWPORT", "OLE2FRAME"}:
+        frame = (plain.viewport if kind == "VIEWPORT" else plain.ole)(plain.tagged(text))
+        if frame is None:
+            raise NoGeometryError("no_geometry")
+        return Shape([(_checked(frame * metres), True)])
+    if kind in plain.UNDERLAYS:
+        corners = plain.underlay(plain.tagged(text))
+        return Shape([(_checked(corners * metres), True)]) if len(corners) > 2 else _line(corners, metres)
+    return None
+
+
+def _mline(tags: plain.Tagged, text: str, metres: float) -> Shape:
+    """Return an MLINE as the area between its outermost lines, or its one line."""
+    lines, closed = plain.mline(tags, text)
+    lines = [_checked(line * metres) for line in lines]
+    if not len(lines[0]):
+        raise NoGeometryError("no_geometry")
+    if len(lines) == 1:
+        return Shape([(lines[0], closed)])
+    if closed:
+        return Shape([(line, True) for line in lines], filled=True)
+    return Shape([(np.concatenate([lines[0], lines[1][::-1]]), True)])
+
+
+def _through_ezdxf(kind: str, text: str, metres: float, means: Means) -> Shape:
     from ezdxf.entities import factory
     from ezdxf.lldxf.extendedtags import ExtendedTags
 
-    text = raw.decode(codec, "replace").replace("\r\n", "\n")
     entity: Any = factory.load(ExtendedTags.from_text(text))
-    if entity.dxftype() in {"HATCH", "MPOLYGON"}:
+    if kind in {"HATCH", "MPOLYGON"}:
         from ezdxf.path import from_hatch
 
-        return _from_paths(list(from_hatch(entity)), metres)
-    if entity.dxftype() in acis.KINDS:
-        return _from_body(entity, metres)
-    if entity.dxftype() in {"LEADER", "MLINE"}:
-        corners = [v if entity.dxftype() == "LEADER" else v.location for v in entity.vertices]
-        return _line(corners, metres)
-    if entity.dxftype() in _PLACED:
-        return _line(_first_point(text), metres)
-    from ezdxf import disassemble
+        rings = _rings(from_hatch(entity), metres, means)
+        return Shape([(points, True) for points, _ in rings], filled=True)
+    if kind in acis.KINDS:
+        return _from_body(kind, entity, metres, means)
+    if kind in {"MULTILEADER", "MLEADER"}:
+        return _from_multileader(entity, metres)
+    if kind == "LEADER":
+        curve = fit_curve([tuple(v) for v in entity.vertices], [])
+        return _from_curve(curve, metres, means)
+    if kind not in _KNOWN or kind == "ACAD_PROXY_ENTITY":
+        return _from_graphics(kind, entity, metres, means)
+    return _from_primitives([entity], metres, means)
 
-    primitive = disassemble.make_primitive(entity)
-    mesh = primitive.mesh
-    if mesh is not None:
-        return _from_mesh(mesh, metres)
-    path = primitive.path
-    if path is not None:
-        return _from_paths([path], metres)
-    return _line(primitive.vertices(), metres)
+
+def _from_curve(curve: Curve, metres: float, means: Means) -> Shape:
+    from ezdxf.math import BSpline
+
+    made = BSpline(curve.points.tolist(), order=curve.degree + 1, knots=curve.knots.tolist())
+    points = np.array([tuple(v) for v in made.flattening(means.tolerance_m / metres)])
+    return Shape([(_checked(points * metres), False)])
 
 
 def _line(corners: Iterable[Any], metres: float) -> Shape:
     """Return an open polyline; NoGeometryError if there is no point."""
-    from ezdxf.math import Vec3
-
-    points = [tuple(Vec3(v)) for v in corners]
-    if not points:
+    points = np.array([tuple(v) for v in corners], dtype=np.float64).reshape(-1, 3)
+    if not len(points):
         raise NoGeometryError("no_geometry")
     if len(points) > MAX_POINTS:
         raise NoGeometryError("too_many_vertices")
-    return Shape([(_checked(np.array(points, dtype=np.float64) * metres), False)], np.empty((0, 3)), _none())
+    return Shape([(_checked(points * metres), False)])
 
 
-def _first_point(text: str) -> list[tuple[float, float, float]]:
-    """Return the first point (codes 10, 20, 30) of an entity's tags, as a list of one or none."""
-    lines = text.split("\n")
-    found: dict[int, float] = {}
-    for code, value in zip(lines[0::2], lines[1::2], strict=False):
-        if code.strip() in {"10", "20", "30"}:
-            found.setdefault(int(code), float(value))
-            if int(code) == 30:
-                break
-    return [(found[10], found[20], found.get(30, 0.0))] if {10, 20} <= found.keys() else []
+def _from_body(kind: str, entity: Any, metres: float, means: Means) -> Shape:
+    data = means.body(entity.dxf.handle or "") if entity.has_binary_data else list(entity.sat)
+    if not data:
+        data = means.body(entity.dxf.handle or "") or list(entity.sat)
+    if not data:
+        raise NoGeometryError("acis_not_read", f"{kind} {entity.dxf.handle}: its body is not in the drawing")
+    made = acis.faces(data)
+    if made is not None:
+        vertices, faces = made
+        if len(vertices) > MAX_POINTS:
+            raise NoGeometryError("too_many_vertices")
+        return Shape(vertices=_checked(vertices * metres), faces=faces)
+    corners = acis.box(data)
+    if corners is None:
+        raise NoGeometryError("acis_not_read", f"{kind} {entity.dxf.handle}: its vertices span no box")
+    return _box(np.array(corners) * metres, f"{kind}: of a body with curved faces only its box is told")
 
 
-def _from_body(entity: Any, metres: float) -> Shape:
-    made = acis.body(entity)
-    if made is None:
-        raise NoGeometryError("acis_not_read")
-    vertices, faces = made
-    if len(vertices) > MAX_POINTS:
-        raise NoGeometryError("too_many_vertices")
-    return Shape([], _checked(vertices * metres), faces)
+def _box(points: Floats, note: str = "") -> Shape:
+    return Shape([(_checked(points), False)], boxed=True, note=note)
 
 
-def _from_paths(paths: list[Any], metres: float) -> Shape:
+def _from_multileader(entity: Any, metres: float) -> Shape:
+    """Return the one leader line, or the box of all lines and the place of what they point from."""
+    context = entity.context
+    lines = [
+        [tuple(v) for v in [*line.vertices, leader.last_leader_point]]
+        for leader in context.leaders
+        for line in leader.lines
+    ]
+    content = context.mtext or context.block
+    place = tuple(content.insert) if content is not None else tuple(context.base_point)
+    if len(lines) == 1:
+        return _line(lines[0], metres)
+    if not lines:
+        return _line([place], metres)
+    return _box(np.array([*(v for line in lines for v in line), place], dtype=np.float64) * metres)
+
+
+def _from_graphics(kind: str, entity: Any, metres: float, means: Means) -> Shape:
+    """Return what an application left of its own entity for those who do not know it (proxy graphics)."""
+    number = 0
+    if kind == "ACAD_PROXY_ENTITY":
+        subclass = getattr(entity, "acdb_proxy_entity", None)
+        number = int(subclass.get_first_value(91, 0)) if subclass is not None else 0
+    words = means.application(kind, number)
+    name = f"{kind} ({words})" if words else kind
+    if not getattr(entity, "proxy_graphic", None):
+        raise NoGeometryError("unknown_type", f"{name} keeps no graphics of its own in the drawing")
+    from ezdxf.disassemble import recursive_decompose
+
+    found = _from_primitives(recursive_decompose(list(entity.virtual_entities())), metres, means)
+    return Shape(
+        found.rings, found.vertices, found.faces, boxed=found.boxed, note=f"{name} is told by its proxy graphics"
+    )  # fmt: skip
+
+
+def _from_primitives(entities: Iterable[Any], metres: float, means: Means) -> Shape:
+    """Return the shape of entities that ezdxf knows: one curve, faces, or the box of several things."""
+    from ezdxf import disassemble
+
+    rings: list[tuple[Floats, bool]] = []
+    meshes: list[Any] = []
+    for entity in entities:
+        primitive = disassemble.make_primitive(entity)
+        if entity.dxftype() in {"TEXT", "MTEXT", "ATTRIB", "ATTDEF"}:  # their size is a matter of fonts
+            rings.append((np.array([tuple(entity.dxf.insert)]) * metres, False))
+        elif primitive.mesh is not None:
+            meshes.append(primitive.mesh)
+        elif primitive.path is not None:
+            rings += _rings([primitive.path], metres, means)
+        else:
+            points = np.array([tuple(v) for v in primitive.vertices()], dtype=np.float64).reshape(-1, 3)
+            if len(points):
+                rings.append((points * metres, False))
+        if sum(len(points) for points, _ in rings) > MAX_POINTS:
+            raise NoGeometryError("too_many_vertices")
+    if meshes and not rings:
+        return _from_meshes(meshes, metres)
+    rings += [
+        (np.array([tuple(v) for v in m.vertices], dtype=np.float64).reshape(-1, 3) * metres, False) for m in meshes
+    ]
+    rings = [(_checked(points), closed) for points, closed in rings if len(points)]
+    if not rings:
+        raise NoGeometryError("no_geometry")
+    if len(rings) == 1:
+        return Shape(rings)
+    return _box(np.concatenate([points for points, _ in rings]))
+
+
+def _rings(paths: Iterable[Any], metres: float, means: Means) -> list[tuple[Floats, bool]]:
     rings: list[tuple[Floats, bool]] = []
     total = 0
     for whole in paths:
         for path in whole.sub_paths():
-            points = np.array([tuple(v) for v in path.flattening(TOLERANCE_M / metres)], dtype=np.float64)
+            points = np.array([tuple(v) for v in path.flattening(means.tolerance_m / metres)], dtype=np.float64)
             total += len(points)
             if total > MAX_POINTS:
                 raise NoGeometryError("too_many_vertices")
@@ -143,29 +300,30 @@ def _from_paths(paths: list[Any], metres: float) -> Shape:
             rings.append((_checked((points[:-1] if closed else points) * metres), closed))
     if not rings:
         raise NoGeometryError("no_geometry")
-    return Shape(rings, np.empty((0, 3)), _none())
+    return rings
 
 
-def _from_mesh(builder: Any, metres: float) -> Shape:
-    vertices = np.array([tuple(v) for v in builder.vertices], dtype=np.float64).reshape(-1, 3)
-    if not len(vertices):
+def _from_meshes(builders: list[Any], metres: float) -> Shape:
+    places: list[tuple[float, ...]] = []
+    triangles: list[tuple[int, int, int]] = []
+    for builder in builders:
+        base, count = len(places), len(builder.vertices)
+        places += [tuple(v) for v in builder.vertices]
+        if len(places) > MAX_POINTS:
+            raise NoGeometryError("too_many_vertices")
+        for face in builder.faces:
+            if min(face) < 0 or max(face) >= count:
+                raise ValueError("a face refers to a vertex that is not there")
+            triangles += [(base + face[0], base + face[k], base + face[k + 1]) for k in range(1, len(face) - 1)]
+    if not places:
         raise NoGeometryError("no_geometry")
-    if len(vertices) > MAX_POINTS:
-        raise NoGeometryError("too_many_vertices")
-    triangles = [
-        (face[0], face[k], face[k + 1]) for face in builder.faces for k in range(1, len(face) - 1)
-    ]  # fmt: skip
-    faces = np.array(triangles, dtype=np.int64).reshape(-1, 3)
-    if len(faces) and (faces.min() < 0 or faces.max() >= len(vertices)):
-        raise ValueError("a face refers to a vertex that is not there")
-    return Shape([], _checked(vertices * metres), faces)
+    vertices = np.array(places, dtype=np.float64).reshape(-1, 3)
+    return Shape(
+        vertices=_checked(vertices * metres), faces=np.array(triangles, dtype=np.int64).reshape(-1, 3)
+    )  # fmt: skip
 
 
 def _checked(points: Floats) -> Floats:
     if not np.isfinite(points).all():
         raise ValueError("a coordinate is not a finite number")
     return points
-
-
-def _none() -> Ints:
-    return np.empty((0, 3), dtype=np.int64)
