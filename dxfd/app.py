@@ -24,6 +24,7 @@ from dxfd.paths import LOG_NAME, PID_NAME, QUEUE_LOCK_NAME, QUEUE_NAME
 from dxfd.store.queue import Queue, open_queue
 from dxfd.supervise import meter
 from dxfd.supervise.arbiter import Arbiter
+from dxfd.supervise.housekeeping import Housekeeper
 from dxfd.systemd import Notifier
 
 log = logs.get_logger()
@@ -90,6 +91,7 @@ class Daemon:
             Path(self._settings.state_dir) / QUEUE_NAME,
             on_change=self._changes.announce,
             durable=self._settings.fsync == "full",
+            backup_dir=Path(self._settings.backup_dir),
         )
         try:
             await self._serve(queue, started_at)
@@ -100,12 +102,14 @@ class Daemon:
     async def _serve(self, queue: Queue, started_at: str) -> None:
         arbiter = Arbiter(queue, self._settings, on_round=self._notifier.pat_watchdog)
         self._arbiter = arbiter
+        housekeeper = Housekeeper(queue, self._settings, clock=time.time)
         facts = Facts(version=__version__, pid=os.getpid(), started_at=started_at, log_path=self._file.path)
         server = ControlServer(
             self._settings.socket,
             Services(
                 queue=queue,
                 arbiter=arbiter,
+                housekeeper=housekeeper,
                 settings=self._settings,
                 changes=self._changes,
                 clock=time.time,
@@ -120,9 +124,11 @@ class Daemon:
             async with asyncio.TaskGroup() as tasks:
                 serving = tasks.create_task(server.run(), name="control")
                 ruling = tasks.create_task(arbiter.run(), name="arbiter")
+                keeping = tasks.create_task(housekeeper.run(), name="housekeeping")
                 self._announce(queue)
                 await ruling
                 self._notifier.send("STOPPING=1", "STATUS=ending")
+                keeping.cancel()
                 serving.cancel()
         except BaseExceptionGroup as group:
             log.critical("daemon_failed", exc_info=group)

@@ -256,6 +256,7 @@ class StoreCorruptError(StoreError):
     """The queue database is damaged."""
 
     code = "E_STORE_CORRUPT"
+    default_hint = "it is kept as it is;  dxfctl backup restore  puts the newest sound copy in its place"
 
 
 class StoreNewerError(StoreError):
@@ -272,6 +273,12 @@ class StoreBusyError(StoreError):
     exit_code = 5
     failure = FailureClass.RETRYABLE
     default_hint = "end the program that has it open; nothing but dxfd may write to it"
+
+
+class BackupError(StoreError):
+    """A copy of the queue database cannot be made or used."""
+
+    code = "E_BACKUP"
 
 
 class StaleAttemptError(StoreError):

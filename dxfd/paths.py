@@ -20,6 +20,7 @@ SYSTEM_RUN: Final = Path("/run/dxfd")
 SOCKET_NAME: Final = "control.sock"
 PID_NAME: Final = "dxfd.pid"
 QUEUE_NAME: Final = "queue.db"
+BACKUPS_NAME: Final = "backups"
 QUEUE_LOCK_NAME: Final = "queue.lock"
 LOG_NAME: Final = "dxfd.jsonl"
 

@@ -22,18 +22,22 @@ MAY = {
     "logs": {"errors", "contract"},
     "pidfile": {"errors"},
     "systemd": set(),
-    "store": {"errors", "contract"},
-    "supervise": {"errors", "contract", "config", "store", "logs"},
-    "control": {"errors", "contract", "config", "store", "supervise", "logs", "paths"},
+    "backups": {"errors", "contract"},
+    "store": {"errors", "contract", "paths", "backups"},
+    "supervise": {"errors", "contract", "config", "store", "logs", "backups"},
+    "control": {"errors", "contract", "config", "store", "supervise", "logs", "paths", "backups"},
     "worker": {"errors", "contract", "convert", "logs"},
     "convert": {"errors"},
     "app": {"errors", "contract", "config", "store", "supervise", "control", "logs", "paths", "pidfile", "systemd"},
     "cli": {"errors", "contract", "config", "paths", "app", "convert"},
-    "dxfctl": {"errors", "contract", "config", "paths", "pidfile"},
+    "dxfctl": {"errors", "contract", "config", "paths", "pidfile", "backups"},
 }
 """Part -> parts it may import, besides itself and the version in `dxfd`."""
 
-LIGHT = ("contract", "config", "logs", "store", "supervise", "control", "app", "paths", "pidfile", "systemd", "dxfctl")
+LIGHT = (
+    "contract", "config", "logs", "store", "supervise", "control", "app", "paths", "pidfile", "systemd", "backups",
+    "dxfctl",
+)  # fmt: skip
 
 
 def modules() -> Iterator[tuple[str, Path]]:

@@ -29,6 +29,7 @@ VERBS: Final = {
     "resume": "dxfctl.commands.resume",
     "cancel": "dxfctl.commands.cancel",
     "retry": "dxfctl.commands.retry",
+    "backup": "dxfctl.commands.backup",
     "start": "dxfctl.commands.start",
     "stop": "dxfctl.commands.stop",
     "ping": "dxfctl.commands.ping",

@@ -125,6 +125,14 @@ class Client:
         """Ask for log lines; the daemon holds the reply for the request's time-out if there are none yet."""
         return self._call("logs", request, m.LogsReply, hold_s=request.timeout_s)
 
+    def backup(self) -> m.BackupReply:
+        """Copy the queue database now."""
+        return self._call("backup", m.Backup(), m.BackupReply)
+
+    def backups(self, request: m.Backups) -> m.BackupsReply:
+        """Ask for the copies of the queue database."""
+        return self._call("backups", request, m.BackupsReply)
+
     def stop(self) -> m.StopReply:
         """Ask the daemon to checkpoint its jobs and end."""
         return self._call("stop", m.Stop(), m.StopReply)

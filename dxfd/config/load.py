@@ -16,7 +16,7 @@ import msgspec
 from dxfd.config.model import FIELDS, Field, Kind, Settings
 from dxfd.config.units import parse_amount, parse_bytes, parse_seconds, parse_share
 from dxfd.errors import ConfigError
-from dxfd.paths import check_endpoint, config_file, default_dirs, endpoint_of, read_toml
+from dxfd.paths import BACKUPS_NAME, check_endpoint, config_file, default_dirs, endpoint_of, read_toml
 
 _NOT_SETTINGS = frozenset({"DXFD_CONFIG"})
 
@@ -51,6 +51,7 @@ def load(
         for key, raw in layer.items():
             values[key] = parse(key, raw, origin)
             origins[key] = origin
+    values.setdefault("backup_dir", f"{values['state_dir']}/{BACKUPS_NAME}")
     if not values.get("socket"):
         values["socket"] = endpoint_of(Path(values["run_dir"]))
     values["socket"] = check_endpoint(values["socket"])

@@ -106,6 +106,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             choices=("full", "normal"),
         ),
     ] = "full"
+    backup_dir: Annotated[str, _meta(Kind.PATH, "Folder of the queue's copies; by default `backups` in state_dir.")] = (
+        "/var/lib/dxfd/backups"
+    )
+    backup_interval_s: Annotated[
+        float, _meta(Kind.SECONDS, "Time between two copies of the queue database; 0: none are made.")
+    ] = 21_600.0
+    backup_keep: Annotated[
+        int, _meta(Kind.COUNT, "Scheduled copies that are kept; those you ask for stay.", least=1)
+    ] = 8
     auto_resume: Annotated[
         bool, _meta(Kind.FLAG, "`dxfd convert` without a terminal resumes an interrupted run of an unchanged drawing.")
     ] = True

@@ -111,6 +111,22 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
     exit_status: int | None = None
 
 
+class BackupView(msgspec.Struct, frozen=True, kw_only=True):
+    """A copy of the queue database."""
+
+    name: str
+    at: str
+    reason: str = ""
+    """scheduled, asked, migration; empty: a file with another name."""
+    size_bytes: int = 0
+    checked: bool = False
+    """Whether it was read as a whole; only then the rest says something."""
+    problem: str = ""
+    """What is wrong with it; empty: it is in order."""
+    schema: int = 0
+    jobs: int = 0
+
+
 # --- requests and replies, verb by verb ------------------------------------------------------------------------
 
 
@@ -260,6 +276,33 @@ class LogsReply(msgspec.Struct, frozen=True, kw_only=True):
     path: str = ""
 
 
+class Backup(msgspec.Struct, frozen=True, kw_only=True):
+    """`backup`: copy the queue database now."""
+
+
+class BackupReply(msgspec.Struct, frozen=True, kw_only=True):
+    """The copy, checked, and the folder it lies in."""
+
+    backup: BackupView
+    folder: str
+
+
+class Backups(msgspec.Struct, frozen=True, kw_only=True):
+    """`backups`: the copies there are, newest first."""
+
+    verify: bool = False
+    """Read them as a whole."""
+    name: str = ""
+    """Only this one; empty: all."""
+
+
+class BackupsReply(msgspec.Struct, frozen=True, kw_only=True):
+    """The copies and the folder they lie in."""
+
+    backups: list[BackupView]
+    folder: str
+
+
 class Stop(msgspec.Struct, frozen=True, kw_only=True):
     """`stop`: checkpoint running jobs and end the daemon."""
 
@@ -287,6 +330,8 @@ VERBS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "show": (JobRef, ShowReply),
     "wait": (Wait, WaitReply),
     "logs": (Logs, LogsReply),
+    "backup": (Backup, BackupReply),
+    "backups": (Backups, BackupsReply),
     "stop": (Stop, StopReply),
 }
 """The closed table of verbs: request type, reply type. Nothing outside it is dispatched."""

@@ -13,7 +13,21 @@ import msgspec
 
 from dxfd import logs
 from dxfd.control.auth import Role
-from dxfd.control.handlers import cancel, hello, pause, ping, resume, retry, show, status, stop, submit, wait
+from dxfd.control.handlers import (
+    backup,
+    backups,
+    cancel,
+    hello,
+    pause,
+    ping,
+    resume,
+    retry,
+    show,
+    status,
+    stop,
+    submit,
+    wait,
+)
 from dxfd.control.handlers import logs as logs_handler
 from dxfd.control.services import Call, Services
 from dxfd.errors import DxfdError, PermissionDeniedError, ProtocolError
@@ -43,6 +57,8 @@ TABLE: Final[dict[str, Verb]] = {
     "show": Verb(Role.VIEWER, False, show.handle),
     "wait": Verb(Role.VIEWER, False, wait.handle),
     "logs": Verb(Role.VIEWER, False, logs_handler.handle),
+    "backup": Verb(Role.ADMIN, True, backup.handle),
+    "backups": Verb(Role.VIEWER, False, backups.handle),
     "stop": Verb(Role.ADMIN, True, stop.handle),
 }
 

@@ -1,4 +1,4 @@
-"""What the verbs' handlers may touch, and nothing else: queue, supervisor, settings, changes, the way to stop."""
+"""What the verbs' handlers may touch, and nothing else: queue, supervisor, copies, settings, changes, stopping."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from dxfd.control.changes import Changes
 from dxfd.store.queue import Queue
 from dxfd.store.rows import JobRow
 from dxfd.supervise.arbiter import Arbiter
+from dxfd.supervise.housekeeping import Housekeeper
 
 DEADLINE_MARGIN_S = 0.3
 """A held reply leaves this long before the client gives up."""
@@ -36,6 +37,7 @@ class Services:
 
     queue: Queue
     arbiter: Arbiter
+    housekeeper: Housekeeper
     settings: Settings
     changes: Changes
     clock: Clock

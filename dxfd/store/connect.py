@@ -62,6 +62,11 @@ class Database:
                 self._connection.execute("ROLLBACK")
             raise
 
+    @property
+    def changes(self) -> int:
+        """How many rows were changed since it was opened."""
+        return self._connection.total_changes
+
     def close(self) -> None:
         """Fold the write-ahead log into the file and close it."""
         self._connection.close()
@@ -102,10 +107,7 @@ def open_database(path: Path, *, durable: bool = True) -> Database:
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     found = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
     if found != ["ok"]:
-        raise StoreCorruptError(
-            f"the queue database {path} is damaged: {'; '.join(found)[:200]}",
-            hint="it is left as it is; move it away to start with an empty queue, or restore a copy",
-        )
+        raise StoreCorruptError(f"the queue database {path} is damaged: {'; '.join(found)[:200]}")
 
 
 @contextmanager
@@ -122,10 +124,7 @@ def translated(path: Path) -> Iterator[None]:
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             raise StoreBusyError(f"another program holds the queue database {path}") from error
         if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            raise StoreCorruptError(
-                f"the queue database {path} is damaged: {error}",
-                hint="it is left as it is; move it away to start with an empty queue, or restore a copy",
-            ) from error
+            raise StoreCorruptError(f"the queue database {path} is damaged: {error}") from error
         raise StoreError(f"the queue database {path} cannot be used: {error}") from error
     except OSError as error:
         raise StoreError(f"the queue database {path} cannot be opened: {error.strerror}") from error

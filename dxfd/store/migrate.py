@@ -62,15 +62,23 @@ def migrate(database: Database, steps: list[Migration] | None = None) -> list[st
     newest = todo[-1].number if todo else 0
     if have > newest:
         raise StoreNewerError(f"the queue database {database.path} has schema {have}, this dxfd knows {newest}")
-    done = []
-    for step in todo:
-        if step.number > have:
-            try:
-                with database.transaction():
-                    for statement in statements(step.text):
-                        database.run(statement)
-                    database.run(f"PRAGMA user_version = {step.number}")
-            except sqlite3.IntegrityError as error:
-                raise StoreError(f"migration {step.name} of {database.path} failed: {error}") from error
-            done.append(step.name)
-    return done
+    # A table that is rebuilt is dropped first: with foreign keys on, that would delete what refers to it. The pragma
+    # does nothing inside a transaction, so it stands around them all, and each step checks the references itself.
+    database.run("PRAGMA foreign_keys = OFF")
+    try:
+        return [_apply(database, step) for step in todo if step.number > have]
+    finally:
+        database.run("PRAGMA foreign_keys = ON")
+
+
+def _apply(database: Database, step: Migration) -> str:
+    try:
+        with database.transaction():
+            for statement in statements(step.text):
+                database.run(statement)
+            if database.one("PRAGMA foreign_key_check") is not None:
+                raise StoreError(f"migration {step.name} of {database.path} would leave rows without their job")
+            database.run(f"PRAGMA user_version = {step.number}")
+    except sqlite3.IntegrityError as error:
+        raise StoreError(f"migration {step.name} of {database.path} failed: {error}") from error
+    return step.name

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from dxfd import backups
 from dxfd.contract.times import Clock
+from dxfd.paths import BACKUPS_NAME
 from dxfd.store.connect import Database, open_database
 from dxfd.store.jobs import Jobs, OnChange
 from dxfd.store.listing import Listing
-from dxfd.store.migrate import migrate
+from dxfd.store.migrate import migrate, migrations, version
 
 
 class Queue:
@@ -19,13 +21,22 @@ class Queue:
         jobs: changes.
         listing: reads.
         migrated: names of the migrations applied on opening.
+        fresh: it was made on opening.
+        path: its file.
     """
 
     def __init__(self, database: Database, clock: Clock, on_change: OnChange | None, migrated: list[str]) -> None:
         self.jobs = Jobs(database, clock, on_change)
         self.listing = Listing(database, clock)
         self.migrated = migrated
+        self.fresh = migrations()[0].name in migrated
+        self.path = database.path
         self._database = database
+
+    @property
+    def changes(self) -> int:
+        """How many rows were changed since it was opened."""
+        return self._database.changes
 
     def close(self) -> None:
         """Close the file."""
@@ -33,17 +44,33 @@ class Queue:
 
 
 def open_queue(
-    path: Path, *, clock: Clock = time.time, on_change: OnChange | None = None, durable: bool = True
+    path: Path,
+    *,
+    clock: Clock = time.time,
+    on_change: OnChange | None = None,
+    durable: bool = True,
+    backup_dir: Path | None = None,
 ) -> Queue:
     """Open or make the queue database, check it and bring it to this version.
+
+    Args:
+        path: the file; its folder must exist.
+        clock: stamps what is written.
+        on_change: called after each change.
+        durable: each change survives power loss.
+        backup_dir: where a copy goes before the schema is changed; None: `backups` beside the file.
 
     Raises:
         StoreCorruptError: it is damaged; it is kept as it is.
         StoreNewerError: a newer dxfd wrote it.
         StoreError: it cannot be opened.
+        BackupError: it has an older schema, and no copy could be made before changing it.
     """
     database = open_database(path, durable=durable)
     try:
+        if 0 < version(database) < len(migrations()):
+            folder = backup_dir or path.parent / BACKUPS_NAME
+            backups.make(path, folder, backups.Reason.MIGRATION, clock())
         migrated = migrate(database)
     except BaseException:
         database.close()
