@@ -107,12 +107,40 @@ class NotDxfError(SourceError):
     exit_code = 65
 
 
-class DwgNotReadError(SourceError):
-    """The file is a DWG drawing, which is not read."""
+class DwgError(SourceError):
+    """The DWG drawing cannot be read."""
 
     code = "E_DWG"
     exit_code = 65
     default_hint = "save it as DXF (ASCII) from the CAD program"
+
+
+class DwgNoConverterError(DwgError):
+    """The file is a DWG drawing, and there is no converter for it."""
+
+    code = "E_DWG_NO_CONVERTER"
+    default_hint = "pip install 'dxfd[dwg]', or name dwg2dxf or the ODA File Converter in dwg_path, or save it as DXF"
+
+
+class DwgFailedError(DwgError):
+    """The converter cannot read the DWG drawing."""
+
+    code = "E_DWG_FAILED"
+
+
+class DwgTimeoutError(DwgError):
+    """The converter took longer for the DWG drawing than it may."""
+
+    code = "E_DWG_TIMEOUT"
+    default_hint = "raise dwg_timeout_s, or save the drawing as DXF from the CAD program"
+
+
+class DwgMemoryError(DwgError):
+    """The converter needs more memory for the DWG drawing than it may have."""
+
+    code = "E_DWG_MEMORY"
+    exit_code = 12
+    default_hint = "raise dwg_memory_limit (and --max-memory, if that is less), or save the drawing as DXF"
 
 
 class SourceDamagedError(SourceError):

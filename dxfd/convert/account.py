@@ -14,6 +14,7 @@ import pyarrow as pa
 from dxfd.convert.build.model import Built
 from dxfd.convert.build.ragged import Bools, Ints
 from dxfd.convert.read.columns import Heads
+from dxfd.convert.dwg.text import Loss
 from dxfd.convert.read.stream import Chunk
 from dxfd.convert.types import Found
 
@@ -92,15 +93,30 @@ def settle(
     return account
 
 
-def _total(account: Account, heads: Heads, main: Bools, built: Built, error: Bools) -> None:
-    model = main & ~heads.paper
-    made = np.zeros(len(main), dtype=np.bool_)
-    made[built.entity] = True
-    made &= ~error
-    account.counts.read = int(model.sum())
-    account.counts.matched = int((made & model).sum())
-    account.counts.errors = int((error & model).sum())
-    account.counts.skipped = account.counts.read - account.counts.matched - account.counts.errors
+def dropped(losses: Iterable[Loss]) -> pa.Table:
+    """Return the ledger's rows of what a DWG had and its converter did not pass on; of blocks, the notice tells."""
+    lost = [loss for loss in losses if loss.space in {"model", "paper"}]
+    return pa.table(
+        {
+            "entity_type": pa.array([loss.kind for loss in lost], type=pa.string()),
+            "layer": pa.array([loss.layer for loss in lost], type=pa.string()),
+            "block": pa.array([""] * len(lost), type=pa.string()),
+            "space": pa.array([loss.space for loss in lost], type=pa.string()),
+            "layout": pa.array(["Model" if loss.space == "model" else "" for loss in lost], type=pa.string()),
+            "origin": pa.array(["entity"] * len(lost), type=pa.string()),
+            "outcome": pa.array(["skipped"] * len(lost), type=pa.string()),
+            "reason": pa.array(["dwg_import"] * len(lost), type=pa.string()),
+            "count": pa.array([loss.count for loss in lost], type=pa.int64()),
+            "first_handle": pa.array([loss.first_handle for loss in lost], type=pa.string()),
+        }
+    )
+
+
+def _total(counted: Bools, outcome: Ints) -> Counts:
+    element, exploded, skipped, errors = np.bincount(outcome[counted], minlength=len(OUTCOMES)).tolist()
+    return Counts(
+        read=element + exploded + skipped + errors, matched=element, exploded=exploded, skipped=skipped, errors=errors
+    )
 
 
 def _ledger(

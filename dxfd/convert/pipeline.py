@@ -20,12 +20,14 @@ import pyarrow as pa
 
 from dxfd import __version__
 from dxfd.convert import memory, session
-from dxfd.convert.account import Account, Counts, settle
+from dxfd.convert.account import Account, Counts, dropped, settle
+from dxfd.convert.build import colors
 from dxfd.convert.build.blocks import Blocks
 from dxfd.convert.build.geometry import bad_entities
 from dxfd.convert.build.model import Builder, Built
 from dxfd.convert.build.ragged import Ints
 from dxfd.convert.choose import Chooser
+from dxfd.convert.dwg.text import Loss
 from dxfd.convert.facts import Tables
 from dxfd.convert.match.engine import RuleSet
 from dxfd.convert.match.load import load_rules
@@ -104,7 +106,7 @@ def convert(options: ConvertOptions, *, on_event: OnEvent, should_leave: ShouldL
                 raise Left(cause, 0, 0)
 
         with Lock(output):
-            source.prepare(output.parent, tick)
+            source.prepare(output.parent, tick, dwg=session.dwg_way(options))
             run = _Run(options, source, rules, output, on_event, should_leave, began)
             return run.go()
 
@@ -124,7 +126,8 @@ class _Run:
         self.should_leave = should_leave
         self.began = began
         self.found: Skim = skim(source, session.known_total(self.partial, source))
-        self.plan = session.plan(options, self.found, rules)
+        self.plan = session.plan(options, self.found, rules, source)
+        self.scope = Scope(options, source, self.found, CHUNK_BYTES)
         self.identity = guid.suffix(f"{source.path.name}\n{self.found.fingerprint_guid}")
         self.told: set[str] = set()
         self.shared: set[str] = set()
@@ -246,12 +249,23 @@ class _Run:
             self.on_event(Found(code=code, message=message))
         write_checkpoint(database, self.checkpoint)
         database.execute("COMMIT")
+        if self.source.made is not None:
+            notes.append(("dwg_import", self.source.made.note))
+            self._take_losses(database, self.source.made.losses)
 
     def _continue(self, database: Database, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
         self.resumed_from = checkpoint.entities_read
         if checkpoint.status == "in_progress":
             self.shared = {r[0] for r in database.rows("SELECT geometry_hash FROM base_geometries WHERE id < 0")}
+    def _take_losses(self, database: Database, losses: tuple[Loss, ...]) -> None:
+        """Account for what a DWG had in model space and its converter did not pass on: read, and skipped."""
+        lost, now = sum(loss.count for loss in losses if loss.space == "model"), self.checkpoint
+        database.ingest("_ledger", dropped(losses))
+        self.checkpoint = replace(
+            now, entities_read=lost, entities_skipped=lost, total_entities=now.total_entities + lost
+        )  # fmt: skip
+
             told = database.rows("SELECT message FROM conversion_issues WHERE severity = 'notice'")
             self.told = {r[0] for r in told}
 
@@ -474,6 +488,8 @@ class _Run:
         before = sum(s.end - s.start for s in sections[: self.checkpoint.section])
         here = sections[self.checkpoint.section] if self.checkpoint.section < len(sections) else None
         return before + (max(0, self.checkpoint.byte_offset - here.start) if here else 0)
+            dwg_note=self.source.made.note if self.source.made else "", exploded=done.entities_exploded,
+            content_read=done.content_read, content_matched=done.content_matched,
 
     def _advanced(self, phase: Phase) -> None:
         elapsed = max(time.monotonic() - self.began, 1e-6)

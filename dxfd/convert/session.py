@@ -16,6 +16,8 @@ import numpy as np
 from dxfd import __version__
 from dxfd.convert.build.portable import FARTHEST_M
 from dxfd.convert.build.units import Units, decide
+from dxfd.convert.dwg.choose import identity
+from dxfd.convert.dwg.text import Way
 from dxfd.convert.match.engine import RuleSet
 from dxfd.convert.match.load import load_rules
 from dxfd.convert.read.skim import Skim
@@ -25,6 +27,8 @@ from dxfd.convert.write.output import FORMAT, Checkpoint, partial_of, read_check
 
 _FAR_M: Final = 10_000.0
 _ORIGIN_STEP_M: Final = 1_000.0
+_TEXT: Final = "dwg_text"
+"""Of the configuration: the digest of the text made of a DWG drawing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +54,13 @@ def plan(options: ConvertOptions, found: Skim, rules: RuleSet) -> Plan:
         spread = max(spread, high[0] - low[0], high[1] - low[1]) if spread else max(high[0] - low[0], high[1] - low[1])
     units = decide(options.units, found.insunits, found.measurement, spread)
     x, y = (_origin(v * units.metres) for v in found.median)
-    config = configuration(options, rules)
+    config = configuration(options, rules, source)
     return Plan(rules=rules, units=units, origin=(x, y, 0.0), config=config, config_fingerprint=fingerprint(config))
 
 
 def configuration(options: ConvertOptions, rules: RuleSet) -> dict[str, Any]:
     """Return what the result depends on besides the source."""
+    made = {"dwg": identity(options.dwg), _TEXT: source.made.digest if source.made else ""} if source.dwg else {}
     return {
         "dxfd": __version__.rsplit(".", 1)[0],
         "format": FORMAT,
@@ -66,12 +71,21 @@ def configuration(options: ConvertOptions, rules: RuleSet) -> dict[str, Any]:
 
 
 def fingerprint(config: dict[str, Any]) -> str:
-    """Return sha256 hex over a configuration; where the rules lie does not count, only what they say."""
-    counted = {key: value for key, value in config.items() if key != "templates"}
+    """Return sha256 hex over a configuration; where the rules lie does not count, only what they say.
+
+    Nor does the text made of a DWG: before it is made again nobody knows it. why_not_resumable() looks at it.
+    """
+    counted = {key: value for key, value in config.items() if key not in {"templates", _TEXT}}
     return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()
 
 
 def _origin(metres: float) -> float:
+def dwg_way(options: ConvertOptions) -> Way:
+    """Return how a DWG drawing is made into text: beside the output, under its lock."""
+    scratch = Path(f"{partial_of(options.output.absolute())}.dwg")
+    return Way(options=options.dwg, max_memory_bytes=options.max_memory_bytes, scratch=scratch)
+
+
     if not _FAR_M <= abs(metres) <= FARTHEST_M:  # nor is a place that is none (nan, out of reach) worth going to
         return 0.0
     return float(np.round(metres / _ORIGIN_STEP_M) * _ORIGIN_STEP_M)
@@ -86,7 +100,9 @@ def why_not_resumable(checkpoint: Checkpoint | None, source: Source, config_fing
     if checkpoint.source_fingerprint != source.fingerprint:
         return "the drawing has changed since"
     if checkpoint.config_fingerprint != config_fingerprint:
-        return "the templates or units are others than then"
+        return "the templates, units or other options are not those of then"
+    if source.made and json.loads(checkpoint.config_json).get(_TEXT) != source.made.digest:
+        return "the converter made another text of the DWG than then, so no place in it is the same"
     return ""
 
 
@@ -105,7 +121,7 @@ def find_interrupted(options: ConvertOptions) -> Interrupted | None:
     checkpoint = read_checkpoint(partial) or _sealed(partial)
     rules = load_rules(options.templates)
     with Source(options.source) as source:
-        reason = why_not_resumable(checkpoint, source, fingerprint(configuration(options, rules)))
+        reason = why_not_resumable(checkpoint, source, fingerprint(configuration(options, rules, source)))
     if checkpoint is None:
         checkpoint = Checkpoint(status="unreadable")
     return Interrupted(

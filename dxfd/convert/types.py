@@ -66,6 +66,23 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DwgOptions:
+    """How DWG drawings are made into DXF.
+
+    Attributes:
+        converter: auto, acadsharp, dwg2dxf, oda, or off.
+        path: program of dwg2dxf or the ODA File Converter; empty = looked for on PATH.
+        timeout_s: seconds it may take.
+        memory_bytes: memory it may take, and no more than the conversion's own max_memory_bytes.
+    """
+
+    converter: str = "auto"
+    path: str = ""
+    timeout_s: float = 300.0
+    memory_bytes: int = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConvertOptions:
     """One conversion.
 
@@ -87,6 +104,7 @@ class ConvertOptions:
         blocks: what becomes of block references: "box", one element each; "explode", their content becomes elements;
             else the names (any case, with * and ?) of those that are exploded.
         explode_limit: entities that one block reference may be exploded to; larger ones stay boxes.
+        dwg: how a DWG drawing is made into DXF.
     """
 
     source: Path
@@ -105,6 +123,7 @@ class ConvertOptions:
     layouts: tuple[str, ...] = (MODEL,)
     blocks: tuple[str, ...] = (BOX,)
     explode_limit: int = 1_000_000
+    dwg: DwgOptions = DwgOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +248,8 @@ class Report:
     """Count per issue code."""
     exploded: int = 0
     """Block references whose content was converted instead of them."""
+    dwg_note: str = ""
+    """Of a DWG drawing: what made DXF of it, and what was lost by that."""
     content_read: int = 0
     content_matched: int = 0
 

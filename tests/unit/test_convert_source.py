@@ -9,7 +9,6 @@ import pytest
 from dxfd.convert.read.skim import Skim, skim
 from dxfd.convert.read.source import Source
 from dxfd.errors import (
-    DwgNotReadError,
     NotDxfError,
     SourceChangedError,
     SourceDamagedError,
@@ -38,7 +37,6 @@ def found(tmp_path, text: str | bytes) -> Skim:
         (b"%PDF-1.7\n", NotDxfError, "PDF"),
         (b"PK\x03\x04", NotDxfError, "ZIP"),
         (b"ISO-10303-21;\nHEADER;", NotDxfError, "STEP"),
-        (b"AC1032" + bytes(50), DwgNotReadError, "AC1032"),
         (DRAWING.encode("utf-16"), NotDxfError, "UTF-16"),
         (b"hello\nworld\n", NotDxfError, "group code"),
         (b"0", NotDxfError, "group code"),

@@ -13,9 +13,12 @@ import stat
 from pathlib import Path
 from typing import IO, Final, Self
 
-from dxfd.convert.read.spooled import Tick, is_spooled, spool
+from dxfd.convert.dwg import text as dwg_text
+from dxfd.convert.dwg.choose import is_dwg
+from dxfd.convert.patience import Waiting
+from dxfd.convert.read.spooled import BOM, Tick, is_spooled, spool, write_out
 from dxfd.errors import (
-    DwgNotReadError,
+    DwgError,
     NotDxfError,
     SourceChangedError,
     SourceEmptyError,
@@ -54,6 +57,8 @@ class Source:
     """
 
     def __init__(self, path: Path) -> None:
+        dwg: it is a DWG drawing.
+        made: of a DWG drawing that is prepared: its text, and what was lost by that.
         """Open and sniff the file.
 
         Raises:
@@ -69,7 +74,9 @@ class Source:
             self.cr_only = False
             self._text: IO[bytes] | None = None
             head = self.read(0, _SNIFF_BYTES)
-            self._spooled = is_spooled(head)
+            self.made: dwg_text.Made | None = None
+            self.dwg = is_dwg(head)
+            self._spooled = self.dwg or is_spooled(head)
             if not self._spooled:
                 self._take_text(head)
             self.fingerprint = self._fingerprint()
@@ -85,15 +92,30 @@ class Source:
             self._text.close()
         os.close(self._fd)
 
-    def prepare(self, folder: Path, tick: Tick) -> None:
-        """Make the text of a binary or compressed drawing in `folder`; nothing to do for others.
+    def prepare(
+        self, folder: Path, tick: Tick, *, salvage: bool = False, dwg: dwg_text.Way | None = None
+    ) -> str:  # fmt: skip
+        """Make the text of a drawing that is not plain text in `folder`; nothing to do for others.
+
+        Args:
+            folder: where the text is kept, nameless.
+            tick: called for each megabyte.
+            salvage: take what lies before damaged data, instead of raising.
+            dwg: how a DWG drawing is made into text; None: it is refused.
+
+        Returns:
+            What is wrong with the data that was salvaged; empty if nothing is.
 
         Raises:
             SourceError: it is damaged, or what is compressed is no drawing.
             DiskFullError: no room in the folder.
         """
         if self._spooled and self._text is None:
-            text = spool(self.read, self.file_size, folder, tick)
+            DwgError: the DWG drawing cannot be converted.
+            if self.dwg:
+                text, wrong = self._converted(tick, dwg), ""
+            else:
+                text, wrong = spool(self.read, self.file_size, folder, tick, salvage=salvage)
             self._text = text
             self.size = os.fstat(text.fileno()).st_size
             if self.size == 0:
@@ -102,6 +124,15 @@ class Source:
 
     def _take_text(self, head: bytes) -> None:
         _sniff(self.path, head)
+            return wrong
+        return ""
+
+    def _converted(self, tick: Tick, way: dwg_text.Way | None) -> IO[bytes]:
+        if way is None:
+            raise DwgError(f"{self.path} is a DWG drawing, not a DXF")
+        job = dwg_text.Job(name=str(self.path), read=self.read, size=self.file_size, way=way)
+        self.made = dwg_text.make(job, write_out, tick)
+        return self.made.text
         self.cr_only = b"\r" in head and b"\n" not in head
 
     def read(self, offset: int, count: int) -> bytes:
@@ -178,8 +209,8 @@ def _check_kind(path: Path, info: os.stat_result) -> None:
 
 def _sniff(path: Path, head: bytes) -> None:
     """Refuse what is no ASCII DXF, by its first bytes; libmagic knows less about CAD files than these ten lines."""
-    if head[:2] == b"AC" and head[2:6].isdigit():
-        raise DwgNotReadError(f"{path} is a DWG drawing ({head[:6].decode()}), not a DXF")
+    if is_dwg(head):
+        raise DwgError(f"{path} has a DWG drawing in it", hint="unpack it first")
     for magic, name in _OTHER_FORMATS:
         if head.startswith(magic):
             raise NotDxfError(f"{path} is {name}, not a DXF drawing")

@@ -51,11 +51,35 @@ def spool(read: binary.Reader, size: int, folder: Path, tick: Tick) -> IO[bytes]
         if start.startswith(GZIP):
             unpacked.close()
             raise NotDxfError("the file is compressed twice")
-        if not start.startswith(binary.SENTINEL[:18]):
-            return unpacked
-        with unpacked:
-            return _written(binary.text(inner, unpacked.seek(0, 2)), folder, tick)
-    return _written(binary.text(read, size), folder, tick)
+        plain, also = _written(form(inner, text.seek(0, 2)), folder, tick, salvage=salvage)
+        return plain, wrong or also
+
+
+def write_out(pieces: Iterator[bytes], folder: Path, tick: Tick) -> IO[bytes]:
+    """Return an open nameless file in a folder with these pieces of text; raises as spool() does."""
+    return _written(pieces, folder, tick, salvage=False)[0]
+
+
+def _form(head: bytes) -> Form | None:
+    """Return what makes text of a file with this beginning; None for what is text as it is."""
+    if head.startswith(GZIP):
+        return _gunzip
+    if head.startswith(binary.SENTINEL[:18]):
+        return binary.text
+    if head[:2] in _WIDE_MARKS or _wide(head):
+        return _narrowed
+    if 2 * head.count(_DOUBLED) > head.count(b"\n"):
+        return _undoubled
+    return None
+
+
+def _wide(head: bytes) -> str:
+    """Return the byte order of UTF-16 without its mark: every second byte of plain ASCII is 0. Empty for others."""
+    start = head[:64] if len(head) % 2 == 0 or len(head) > 64 else head[: len(head) - 1]
+    for name, zeros, letters in (("utf-16-le", start[1::2], start[::2]), ("utf-16-be", start[::2], start[1::2])):
+        if len(start) >= 8 and not any(zeros) and all(letters):
+            return name
+    return ""
 
 
 def _reader(file: IO[bytes]) -> binary.Reader:
