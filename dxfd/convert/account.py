@@ -19,7 +19,8 @@ from dxfd.convert.read.stream import Chunk
 from dxfd.convert.types import Found
 
 SKIPS: Final = frozenset(
-    {"no_geometry", "infinite", "acis_not_read", "too_many_vertices", "block_missing", "unknown_type", "box_only", "mended"}
+    {"no_geometry", "infinite", "acis_not_read", "too_many_vertices", "block_missing", "unknown_type", "box_only",
+     "mended"}
 )
 """Reasons that leave an entity out, or tell it in part, without its being an error."""
 
