@@ -7,18 +7,21 @@ entity (and its block) alone, never on its neighbours in the chunk: a resumed ru
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
-from dxfd.convert.build import bodies
+from dxfd.convert.build import bodies, thick
 from dxfd.convert.build.blocks import Blocks
-from dxfd.convert.build.fallback import NoGeometryError, shape
 from dxfd.convert.build.frame import euler_xyz, to_world
 from dxfd.convert.build.geometry import COLUMNAR, FACE_KINDS, PATH_KINDS, POINT_KINDS, polylines, simple
-from dxfd.convert.build.inserts import filled, placed, world_extents
+from dxfd.convert.build.inserts import Placed, filled, placed, world_extents
+from dxfd.convert.build.means import PLAIN, Means
+from dxfd.convert.build.measures import Measures, take, thickened, wished
+from dxfd.convert.build.others import others
 from dxfd.convert.build.portable import THINNEST_M, Solids, within_reach
 from dxfd.convert.build.ragged import (
     Bools,
@@ -29,7 +32,8 @@ from dxfd.convert.build.ragged import (
     join_meshes,
     join_paths,
 )
-from dxfd.convert.build.solids import WHY, Wish, plan, solids
+from dxfd.convert.build.references import PICTURES, references
+from dxfd.convert.build.solids import WHY, plan, solids
 from dxfd.convert.match.rules import Element, Recipe
 from dxfd.convert.read.columns import group, of_kind
 from dxfd.convert.read.stream import Chunk
@@ -80,10 +84,11 @@ class Built:
 class Builder:
     """Builds the chunks of one drawing."""
 
-    def __init__(self, codec: str, metres: float, blocks: Blocks) -> None:
+    def __init__(self, codec: str, metres: float, blocks: Blocks, means: Means = PLAIN) -> None:
         self._codec = codec
         self._metres = metres
         self._blocks = blocks
+        self._means = means
 
     def build(
         self, chunk: Chunk, chosen: Ints, rule: Ints, rules: list[Element], names: tuple[list[str], Ints]
@@ -105,7 +110,7 @@ class Builder:
             members = of_kind(chunk, kind)
             return members[wanted[members]]
 
-        metres = self._metres
+        metres, tolerance_m = self._metres, self._means.tolerance_m
         curves: list[Paths] = []
         meshes: list[Meshes] = []
         for kind in PATH_KINDS:
@@ -113,11 +118,11 @@ class Builder:
             if not len(members):
                 continue
             if kind == "POLYLINE":
-                curve, surface = polylines(chunk, members, metres)
+                curve, surface = polylines(chunk, members, metres, tolerance_m)
                 curves.append(curve)
                 meshes.append(surface)
             else:
-                made = simple(kind, group(chunk, members), metres)
+                made = simple(kind, group(chunk, members), metres, tolerance_m)
                 curves.append(made) if isinstance(made, Paths) else meshes.append(made)
         dots: list[Paths] = []
         for kind in POINT_KINDS:
@@ -125,84 +130,77 @@ class Builder:
                 made = simple(kind, group(chunk, members), metres)
                 if isinstance(made, Paths):
                     (curves if kind == "POINT" else dots).append(made)
+        along = thick.thickness(chunk, metres)
         for kind in FACE_KINDS:
             if len(members := of(kind)):
                 made = simple(kind, group(chunk, members), metres)
                 if isinstance(made, Meshes):
-                    meshes.append(made)
-        self._others(chunk, [k for k in chunk.kinds if k not in COLUMNAR], of, curves, meshes, failed)
-        measures = _Measures(rule, rules)
+                    meshes.append(made if along is None else thick.thickened(made, along))
+        measures = Measures(rule, rules)
+        kinds = [kind for kind in chunk.kinds if kind not in COLUMNAR and kind not in PICTURES]
+        rest = others(chunk, kinds, of, self._codec, metres, self._means)
+        take(rest, curves, meshes, measures, failed)
         lines = join_paths(curves)
         paths = join_paths([lines, *dots])
         dot = np.arange(len(paths.entity)) >= len(lines.entity)
         circles = np.zeros(chunk.count, dtype=np.bool_)
         circles[of_kind(chunk, "CIRCLE")] = True
-        width, height, diameter = measures.of(paths.entity)
-        wish = Wish(
-            measures.recipe(paths.entity), width, height, diameter, circles[paths.entity], _too_long(paths, failed), dot
-        )
+        wish = wished(chunk, paths, measures, circles, _too_long(paths, failed), dot, metres)
+        if rest.boxed:
+            wish.recipe[np.isin(paths.entity, rest.boxed)] = list(Recipe).index(Recipe.BOX)
+        if along is not None:
+            paths, wish = thickened(paths, wish, along, meshes)
         bodies_made, status = solids(paths, join_meshes(meshes), plan(wish))
         failed.update((entity, WHY[why]) for entity, why in status.items())
-        return self._finish(chunk, bodies_made, measures, of("INSERT"), names, failed)
-
-    def _others(
-        self, chunk: Chunk, kinds: list[str], of: object, curves: list[Paths], meshes: list[Meshes],
-        failed: dict[int, tuple[str, str]],
-    ) -> None:  # fmt: skip
-        """Take the rarer types through ezdxf, one entity at a time."""
-        assert callable(of)  # noqa: S101  (the closure of build)
-        ends = [*chunk.tags.tag_start[chunk.tags.entity_tag].tolist(), chunk.tags.consumed]
-        for kind in kinds:
-            for entity in of(kind).tolist():
-                try:
-                    found = shape(kind, chunk.tags.data[ends[entity] : ends[entity + 1]], self._codec, self._metres)
-                except NoGeometryError as error:
-                    failed[entity] = (str(error), "")
-                    continue
-                except ValueError as error:
-                    failed[entity] = ("faulty_entity", f"{kind}: {error}")
-                    continue
-                one = np.array([entity])
-                if found.rings:
-                    points = np.concatenate([p for p, _ in found.rings])
-                    closed = len(found.rings) == 1 and found.rings[0][1]
-                    curves.append(Paths(one, np.array([0, len(points)]), points, np.array([closed])))
-                else:
-                    meshes.append(
-                        Meshes(one, np.array([0, len(found.vertices)]), found.vertices,
-                               np.array([0, len(found.faces)]), found.faces)
-                    )  # fmt: skip
+        return self._finish(chunk, bodies_made, measures, of, names, failed)
 
     def _finish(
-        self, chunk: Chunk, made: Solids, measures: _Measures, inserts: Ints, names: tuple[list[str], Ints],
-        failed: dict[int, tuple[str, str]],
+        self, chunk: Chunk, made: Solids, measures: Measures, of: Callable[[str], Ints],
+        names: tuple[list[str], Ints], failed: dict[int, tuple[str, str]],
     ) -> Built:  # fmt: skip
         own = _own(made)
         raise_m = measures.elevation(own.entity)
         grounded = np.abs(own.center[:, 2] - own.size[:, 2] / 2) < 1e-9
         own.center[:, 2] += np.where(grounded, raise_m, 0.0)
-        if len(inserts):
-            own = _merged(own, self._references(chunk, inserts, measures, names, failed))
+        where, distinct, number = self._standing(chunk, of, names)
+        if len(where.entity):
+            own = _merged(own, self._references(where, (distinct, number), measures, failed))
         own.failed = failed
         return own
 
-    def _references(
-        self, chunk: Chunk, members: Ints, measures: _Measures, names: tuple[list[str], Ints],
-        failed: dict[int, tuple[str, str]],
-    ) -> Built:  # fmt: skip
-        """Return INSERTs as boxes of their blocks' extents; equal boxes share one body."""
-        references = group(chunk, members)
-        used, number = np.unique(names[1][members], return_inverse=True)
+    def _standing(
+        self, chunk: Chunk, of: Callable[[str], Ints], names: tuple[list[str], Ints]
+    ) -> tuple[Placed, list[str], Ints]:
+        """Return the references of the chunk, the distinct names of their blocks and (n,) index into those."""
+        inserts = of("INSERT")
+        where = placed(group(chunk, inserts), self._metres)
+        used, number = np.unique(names[1][inserts], return_inverse=True)
         distinct = [names[0][k] for k in used.tolist()]
+        drawn = np.sort(np.concatenate([of(kind) for kind in PICTURES]))
+        if not len(drawn):
+            return where, distinct, number
+        pictures, own = references(chunk, drawn, self._codec, self._metres)
+        place = {name: len(distinct) + k for k, name in enumerate(dict.fromkeys(own))}
+        number = np.concatenate([number, np.array([place[name] for name in own], dtype=np.int64)])
+        both = [np.concatenate([getattr(where, name), getattr(pictures, name)]) for name in Placed.__slots__]
+        order = np.argsort(both[0], kind="stable")
+        return Placed(*(part[order] for part in both)), [*distinct, *place], number[order]
+
+    def _references(
+        self, where: Placed, names: tuple[list[str], Ints], measures: Measures, failed: dict[int, tuple[str, str]]
+    ) -> Built:
+        """Return references as boxes of their blocks' extents; equal boxes share one body."""
+        members = where.entity
+        distinct, number = names
         boxes = [self._blocks.extents(name) for name in distinct]
         for k, name in enumerate(distinct):
             if boxes[k] is None and name not in self._blocks:
+                why = ("block_missing", f"block {name!r} is not defined") if name else ("no_geometry", "")
                 for entity in members[number == k].tolist():
-                    failed[entity] = ("block_missing", f"block {name!r} is not defined")
+                    failed[entity] = why
         zero = (np.zeros(3), np.zeros(3))
         low = np.array([(b or zero)[0] for b in boxes])[number]
         high = np.array([(b or zero)[1] for b in boxes])[number]
-        where = placed(references, self._metres)
         center, size = filled(where, low, high)
         width, height, _ = measures.of(members)
         size[:, :2] = np.where(size[:, :2] < THINNEST_M, np.minimum(width, 0.05)[:, None], size[:, :2])
@@ -223,32 +221,6 @@ class Builder:
             members[rows], middle[rows], (world_high - world_low)[rows], euler_xyz(where.turn[rows]),
             np.full(len(rows), np.nan), np.empty(0, dtype=np.int64), none, none, shared, made,
         )  # fmt: skip
-
-
-class _Measures:
-    """Dimensions of the rules as columns."""
-
-    def __init__(self, rule: Ints, rules: list[Element]) -> None:
-        self.rule = rule
-        self._table = np.array(
-            [(r.width_m, r.height_m, r.diameter_m, r.elevation_m) for r in rules], dtype=np.float64
-        ).reshape(-1, 4)
-        order = list(Recipe)
-        self._recipe = np.array([order.index(r.recipe) for r in rules], dtype=np.int64)
-
-    def of(self, entity: Ints) -> tuple[Floats, Floats, Floats]:
-        """Return width, height, diameter (n,) in metres."""
-        row = self._table[self.rule[entity]]
-        return row[:, 0], row[:, 1], row[:, 2]
-
-    def elevation(self, entity: Ints) -> Floats:
-        """Return (n,) metres."""
-        above: Floats = self._table[self.rule[entity], 3]
-        return above
-
-    def recipe(self, entity: Ints) -> Ints:
-        """Return (n,) index into list(Recipe)."""
-        return self._recipe[self.rule[entity]]
 
 
 def _too_long(paths: Paths, failed: dict[int, tuple[str, str]]) -> Bools:

@@ -50,7 +50,7 @@ def widths(chunk: Chunk, metres: float) -> Floats | None:
     """Return (E,) the width that a polyline has all along, 0 where it has none; None if the chunk has no wide ones."""
     out = np.zeros(chunk.count)
     wide = of_kind(chunk, "LWPOLYLINE")
-    if len(wide) and bool((chunk.tags.code == 43).any()):
+    if len(wide) and bool((chunk.tags.number[chunk.tags.code == 43] > 0.0).any()):
         out[wide] = group(chunk, wide).number(43)
     wide = of_kind(chunk, "POLYLINE")
     if len(wide):
