@@ -5,11 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dxfd.convert.build import portable
+from dxfd.convert.build import paths, portable
 from dxfd.convert.build.portable import Action, Plan, Solids
 from dxfd.convert.build.ragged import Meshes, Paths, offsets
 from dxfd.convert.build.solids import solids
 from dxfd.convert.native import kernel
+from dxfd.convert.read import columns, tags
+from dxfd.convert.read.columns import Group
+from dxfd.convert.read.tags import Tags, parse
 
 pytestmark = pytest.mark.skipif(kernel is None, reason="built without a C compiler")
 
@@ -39,17 +42,17 @@ PATHS = st.lists(
 MESHES = st.lists(st.tuples(st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS), max_size=5), st.integers(0, 3)), max_size=3)
 
 
-def _inputs(paths: list, meshes: list, shuffled: list[int]) -> tuple[Paths, Meshes, Plan]:
-    entity = np.array(shuffled[: len(paths) + len(meshes)], dtype=np.int64)
-    flat = np.array([p for row in paths for p in row[0]], dtype=np.float64).reshape(-1, 3)
-    columns = [np.array([row[k] for row in paths]) for k in range(1, 7)]
+def _inputs(courses: list, meshes: list, shuffled: list[int]) -> tuple[Paths, Meshes, Plan]:
+    entity = np.array(shuffled[: len(courses) + len(meshes)], dtype=np.int64)
+    flat = np.array([p for row in courses for p in row[0]], dtype=np.float64).reshape(-1, 3)
+    columns = [np.array([row[k] for row in courses]) for k in range(1, 7)]
     asked = Plan(columns[1].astype(np.uint8), columns[2].astype(np.uint8), *(c.astype(np.float64) for c in columns[3:]))
-    counts = np.array([len(row[0]) for row in paths], dtype=np.int64)
-    lines = Paths(entity[: len(paths)], offsets(counts), flat, columns[0].astype(np.bool_))
+    counts = np.array([len(row[0]) for row in courses], dtype=np.int64)
+    lines = Paths(entity[: len(courses)], offsets(counts), flat, columns[0].astype(np.bool_))
     faces = [[k % len(v), (k + 1) % len(v), 0] for v, many in meshes if v for k in range(many)]
     face_counts = np.array([many if v else 0 for v, many in meshes], dtype=np.int64)
     shapes = Meshes(
-        entity[len(paths) :], offsets(np.array([len(v) for v, _ in meshes], dtype=np.int64)),
+        entity[len(courses) :], offsets(np.array([len(v) for v, _ in meshes], dtype=np.int64)),
         np.array([p for v, _ in meshes for p in v], dtype=np.float64).reshape(-1, 3),
         offsets(face_counts), np.array(faces, dtype=np.uint32).reshape(-1, 3),
     )  # fmt: skip
@@ -66,9 +69,9 @@ def _same(one: Solids, other: Solids) -> None:
 
 @settings(max_examples=600, deadline=None)
 @given(PATHS, MESHES, st.permutations(range(10)))
-def test_both_ways_give_the_same_bytes(paths: list, meshes: list, shuffled: list[int]) -> None:
+def test_both_ways_give_the_same_bytes(courses: list, meshes: list, shuffled: list[int]) -> None:
     with np.errstate(all="ignore"):
-        lines, shapes, asked = _inputs(paths, meshes, list(shuffled))
+        lines, shapes, asked = _inputs(courses, meshes, list(shuffled))
         one, why = solids(lines, shapes, asked)
         other, why_other = portable.solids(lines, shapes, asked)
     _same(one, other)
@@ -89,3 +92,80 @@ def test_long_courses_of_pipes_and_walls_give_the_same_bytes(seed: int, action: 
                   np.zeros(1, dtype=np.int64), np.empty((0, 3), dtype=np.uint32))  # fmt: skip
     with np.errstate(all="ignore"):
         _same(solids(lines, none, asked)[0], portable.solids(lines, none, asked)[0])
+
+
+CODES = st.one_of(
+    st.integers(-12, 1080).map(str),
+    st.sampled_from(
+        ["  0", "     8", " 10", "1 0", "+5", "-5", "1_0", "", " ", "\t7", "0101", "0000010", "x", "\x0b5", "5\x0c"]
+    ),
+)
+VALUES = st.one_of(
+    st.floats().map(repr),
+    st.floats(-1e6, 1e6).map(repr),
+    st.decimals(allow_nan=False, allow_infinity=False, places=3).map(str),
+    st.integers(-(2**70), 2**70).map(str),
+    st.from_regex(r"[-+]?[0-9]{0,22}\.?[0-9]{0,22}([eE][-+]?[0-9]{1,7})?", fullmatch=True),
+    st.sampled_from(
+        ["", " 1.5 ", "1_0", "--1", "1e", "e5", ".", "-.5", "5.", "0x10", "infinity", "1\t", "18446744073709551616"]
+    ),
+    st.text(st.characters(codec="latin-1", exclude_characters="\n"), max_size=8),
+)
+TEXT = st.lists(st.tuples(CODES, VALUES, st.sampled_from(["\n", "\r\n"])), max_size=40)
+
+
+def _same_tags(data: bytes) -> None:
+    one, other = tags._scanned(kernel, data), tags._split(data)
+    for name in Tags.__slots__:
+        left, right = getattr(one, name), getattr(other, name)
+        if isinstance(left, np.ndarray):
+            assert (left.dtype, left.tobytes()) == (right.dtype, right.tobytes()), name
+        else:
+            assert left == right, name
+
+
+@settings(max_examples=600, deadline=None)
+@given(TEXT, st.sampled_from(["", "7", " 10\n"]))
+def test_both_ways_read_the_same_tags(pairs: list[tuple[str, str, str]], rest: str) -> None:
+    text = "".join(f"{code}{end}{value}{end}" for code, value, end in pairs) + rest
+    _same_tags(text.encode("latin-1"))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.one_of(VALUES, st.floats(-1e7, 1e7).map(repr)), min_size=1, max_size=60))
+def test_both_ways_read_the_same_numbers_as_python(values: list[str]) -> None:
+    data = "".join(f" 10\n{value}\n" for value in values).encode("latin-1")
+    _same_tags(data)
+    for value, number in zip(values, tags._scanned(kernel, data).number.tolist(), strict=True):
+        try:
+            wanted = float(value.encode("latin-1").strip(bytes(range(33))))
+        except ValueError:
+            wanted = np.nan
+        if np.isfinite(wanted):
+            assert np.float64(number).tobytes() == np.float64(wanted).tobytes()
+        else:
+            assert np.isnan(number)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([0, 5, 8, 10, 20, 42, 67, 101]), st.integers(-9, 9)), max_size=60))
+def test_both_ways_find_the_same_columns(pairs: list[tuple[int, int]]) -> None:
+    found = parse(("  0\nX\n" + "".join(f"{code}\n{value}\n" for code, value in pairs)).encode(), last=True)
+    members = Group(found, np.arange(len(found.entity_tag))[::2])
+    codes, defaults = (10, 42, 20, 67), (0.5, 1.0, -1.0, 0.0)
+    fast = (
+        members.numbers(codes, defaults),
+        members.places((5, 8, 10), (True, False, False)),
+        paths._lwvertices(members),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns, "kernel", None)
+        patch.setattr(paths, "kernel", None)
+        slow = (
+            members.numbers(codes, defaults),
+            members.places((5, 8, 10), (True, False, False)),
+            paths._lwvertices(members),
+        )
+    assert fast[0].tobytes() == slow[0].tobytes()
+    assert fast[1].tolist() == slow[1].tolist()
+    assert [part.tolist() for part in fast[2]] == [part.tolist() for part in slow[2]]

@@ -9,15 +9,17 @@ import numpy as np
 
 from dxfd.convert.build.curves import TOLERANCE_M, arcs, bulged, ellipses
 from dxfd.convert.build.frame import axes, is_world, to_world
+from dxfd.convert.build.lists import points_of
 from dxfd.convert.build.ragged import Bools, Floats, Ints, Paths, offsets
-from dxfd.convert.read.columns import Group
+from dxfd.convert.native import kernel
+from dxfd.convert.read.columns import Group, whole
 
 _FULL = 2 * np.pi
 
 
 def normals(group: Group) -> Floats:
     """Return (n, 3) extrusion directions; +Z where none is given."""
-    return np.stack([group.number(210), group.number(220), group.number(230, 1.0)], axis=1)
+    return group.numbers((210, 220, 230), (0.0, 0.0, 1.0))
 
 
 def _world(points: Floats, offset: Ints, normal: Floats) -> Floats:
@@ -31,7 +33,7 @@ def _world(points: Floats, offset: Ints, normal: Floats) -> Floats:
 def lines(group: Group, metres: float) -> Paths:
     """LINE: two points in WCS."""
     n = group.count
-    points = np.stack([group.point(10), group.point(11)], axis=1).reshape(2 * n, 3) * metres
+    points = group.numbers((10, 20, 30, 11, 21, 31)).reshape(2 * n, 3) * metres
     return Paths(group.entity, np.arange(0, 2 * n + 1, 2), points, np.zeros(n, dtype=np.bool_))
 
 
@@ -82,24 +84,31 @@ def elliptic_arcs(group: Group, metres: float, tolerance_m: float = TOLERANCE_M)
 
 def lwpolylines(group: Group, metres: float, tolerance_m: float = TOLERANCE_M) -> Paths:
     """LWPOLYLINE: vertices in OCS at elevation 38, bulges 42."""
-    starts = group.where(10)
-    row = group.row[starts]
-    vertex = np.cumsum(group.code == 10) - 1
-    at = np.zeros((len(starts), 3))
-    at[:, 0] = group.tags.number[group.tag[starts]]
-    bulge = np.zeros(len(starts))
-    for code, out in ((20, at[:, 1]), (42, bulge)):
-        places = group.where(code)
-        mine = vertex[places]
-        fits = mine >= 0
-        fits[fits] = row[mine[fits]] == group.row[places[fits]]
-        out[mine[fits]] = group.tags.number[group.tag[places[fits]]]
+    counts, at, bulge = _lwvertices(group)
     at[:, :2] *= metres
-    counts = np.bincount(row, minlength=group.count)
-    at[:, 2] = (group.number(38) * metres)[row]
-    closed = (group.integer(70) & 1) == 1
+    own = group.numbers((38, 70, 210, 220, 230), (0.0, 0.0, 0.0, 0.0, 1.0))
+    at[:, 2] = np.repeat(own[:, 0] * metres, counts)
+    closed = (whole(own[:, 1], 0) & 1) == 1
     offset, at = bulged(offsets(counts), at, bulge, closed, tolerance_m)
-    return Paths(group.entity, offset, _world(at, offset, normals(group)), closed)
+    return Paths(group.entity, offset, _world(at, offset, own[:, 2:]), closed)
+
+
+def _lwvertices(group: Group) -> tuple[Ints, Floats, Floats]:
+    """Return counts (n,), vertices (N, 3) with z = 0 and bulges (N,): a vertex begins at a 10, 20 and 42 follow it."""
+    if kernel is None:
+        offset, at = points_of(group, 10)
+        at[:, 2] = 0.0
+        starts, places = group.where(10), group.where(42)
+        mine = (np.cumsum(group.code == 10) - 1)[places]
+        fits = mine >= 0
+        fits[fits] = group.row[starts][mine[fits]] == group.row[places[fits]]
+        bulge = np.zeros(len(starts))
+        bulge[mine[fits]] = group.tags.number[group.tag[places[fits]]]
+        return np.diff(offset), at, bulge
+    most = int(np.diff(group.bounds)[group.entity].sum())
+    counts, at, bulge = np.empty(group.count, dtype=np.int64), np.empty((most, 3)), np.empty(most)
+    total = kernel.vertices(group.tags.code, group.tags.number, group.bounds, group.entity, counts, at, bulge)
+    return counts, at[:total], bulge[:total]
 
 
 def polylines(group: Group, vertices: Group, owner_row: Ints, metres: float, tolerance_m: float = TOLERANCE_M) -> Paths:

@@ -6,6 +6,11 @@
 #include <Python.h>
 #include <stdint.h>
 
+PyObject *dxfd_scan(PyObject *self, PyObject *args);
+PyObject *dxfd_lines(PyObject *self, PyObject *data);
+PyObject *dxfd_columns(PyObject *self, PyObject *args);
+PyObject *dxfd_places(PyObject *self, PyObject *args);
+PyObject *dxfd_vertices(PyObject *self, PyObject *args);
 PyObject *dxfd_outlines(PyObject *self, PyObject *args);
 PyObject *dxfd_bounds(PyObject *self, PyObject *args);
 PyObject *dxfd_solids(PyObject *self, PyObject *args);

@@ -2,6 +2,11 @@
 #include "kernel.h"
 
 static PyMethodDef methods[] = {
+    {"scan", dxfd_scan, METH_VARARGS, "Tags of a chunk; see tags.c."},
+    {"lines", dxfd_lines, METH_O, "Line feeds in a buffer; see tags.c."},
+    {"columns", dxfd_columns, METH_VARARGS, "Numbers of group codes by entity; see tags.c."},
+    {"places", dxfd_places, METH_VARARGS, "Tags of group codes by entity; see tags.c."},
+    {"vertices", dxfd_vertices, METH_VARARGS, "Vertices of LWPOLYLINEs; see tags.c."},
     {"outlines", dxfd_outlines, METH_VARARGS, "Rings of outlines that a fan cannot close; see bodies.c."},
     {"bounds", dxfd_bounds, METH_VARARGS, "Room that solids() needs at most; see bodies.c."},
     {"solids", dxfd_solids, METH_VARARGS, "Bodies of paths and meshes; see bodies.c."},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dxfd.convert.native import kernel
 from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.stream import Chunk, distinct
 from dxfd.convert.read.tags import Bools, Floats, Ints, Tags
 
 
-@dataclass(frozen=True, slots=True)
 class Group:
     """The entities of one type (or any choice of entities) in a chunk.
 
@@ -23,13 +24,36 @@ class Group:
         entity: (n,) entity indices in the chunk, growing.
         tag: (t,) indices of their tags, growing.
         row: (t,) which of the n entities each tag belongs to.
+        code: (t,) group codes of those tags.
     """
 
-    tags: Tags
-    entity: Ints
-    tag: Ints
-    row: Ints
-    code: npt.NDArray[np.int16]
+    def __init__(self, tags: Tags, entity: Ints) -> None:
+        self.tags = tags
+        self.entity = np.ascontiguousarray(entity, dtype=np.int64)
+        self.bounds = tags.bounds()
+        """(E + 1,) of all entities of the chunk; see Tags.bounds."""
+
+    @cached_property
+    def _listed(self) -> tuple[Ints, Ints]:
+        first, counts = self.bounds[self.entity], np.diff(self.bounds)[self.entity]
+        row = np.repeat(np.arange(self.count), counts)
+        ends = np.cumsum(counts)
+        return np.arange(len(row)) + np.repeat(first - ends + counts, counts), row
+
+    @property
+    def tag(self) -> Ints:
+        """Indices of all tags."""
+        return self._listed[0]
+
+    @property
+    def row(self) -> Ints:
+        """The entity of each tag."""
+        return self._listed[1]
+
+    @cached_property
+    def code(self) -> npt.NDArray[np.int16]:
+        """Group code of each tag."""
+        return self.tags.code[self.tag]
 
     @property
     def count(self) -> int:
@@ -40,35 +64,56 @@ class Group:
         """Return places in `tag`/`row` that hold this group code."""
         return np.flatnonzero(self.code == code)
 
+    def numbers(self, codes: tuple[int, ...], defaults: tuple[float, ...] | None = None) -> Floats:
+        """Return (n, k) the values of numeric codes; the last one counts, its default (0) where there is none."""
+        missing = defaults or (0.0,) * len(codes)
+        if kernel is None:
+            out = np.tile(np.array(missing), (self.count, 1))
+            for k, code in enumerate(codes):
+                at = self.where(code)
+                out[self.row[at], k] = self.tags.number[self.tag[at]]
+            return out
+        out = np.empty((self.count, len(codes)))
+        kernel.columns(
+            self.tags.code, self.tags.number, self.bounds, self.entity, np.array(codes, dtype=np.int16),
+            np.array(missing, dtype=np.float64), out,
+        )  # fmt: skip
+        return out
+
     def number(self, code: int, default: float = 0.0) -> Floats:
         """Return (n,) the value of a numeric code; the last one counts, `default` where there is none."""
-        out = np.full(self.count, default)
-        at = self.where(code)
-        out[self.row[at]] = self.tags.number[self.tag[at]]
-        return out
+        return self.numbers((code,), (default,))[:, 0]
 
     def integer(self, code: int, default: int = 0) -> Ints:
         """Return (n,) int64 the value of an integer code; bad numbers count as the default."""
-        values = self.number(code, float(default))
-        return np.where(np.isfinite(values) & (np.abs(values) < 2**53), values, default).astype(np.int64)
+        return whole(self.number(code, float(default)), default)
 
     def point(self, code: int) -> Floats:
         """Return (n, 3) the point with codes c, c+10, c+20."""
-        return np.stack([self.number(code), self.number(code + 10), self.number(code + 20)], axis=1)
+        return self.numbers((code, code + 10, code + 20))
 
     def has(self, code: int) -> Bools:
         """Return (n,) whether the code is there."""
-        out = np.zeros(self.count, dtype=np.bool_)
-        out[self.row[self.where(code)]] = True
-        return out
+        return self.tag_of(code) >= 0
 
     def tag_of(self, code: int, *, first: bool = False) -> Ints:
         """Return (n,) the tag index of a code (the last, or the first), -1 where there is none."""
-        out = np.full(self.count, -1, dtype=np.int64)
-        at = self.where(code)
-        if first:
-            at = at[::-1]
-        out[self.row[at]] = self.tag[at]
+        return self.places((code,), (first,))[:, 0]
+
+    def places(self, codes: tuple[int, ...], first: tuple[bool, ...]) -> Ints:
+        """Return (n, k) the tag index of codes (the last one, or the first), -1 where there is none."""
+        if kernel is None:
+            out = np.full((self.count, len(codes)), -1, dtype=np.int64)
+            for k, code in enumerate(codes):
+                at = self.where(code)
+                at = at[::-1] if first[k] else at
+                out[self.row[at], k] = self.tag[at]
+            return out
+        out = np.empty((self.count, len(codes)), dtype=np.int64)
+        kernel.places(
+            self.tags.code, self.bounds, self.entity, np.array(codes, dtype=np.int16),
+            np.array(first, dtype=np.uint8), out,
+        )  # fmt: skip
         return out
 
     def bad(self) -> Bools:
@@ -76,6 +121,11 @@ class Group:
         out = np.zeros(self.count, dtype=np.bool_)
         out[self.row[self.tags.bad_number[self.tag]]] = True
         return out
+
+
+def whole(values: Floats, default: int) -> Ints:
+    """Return int64 values; the default for what is no whole number of 53 bits."""
+    return np.where(np.isfinite(values) & (np.abs(values) < 2**53), values, default).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +140,7 @@ class Heads:
         paper: (E,) bool: in paper space.
         color: (E,) ACI, 256 = BYLAYER.
         invisible: (E,) bool.
+        layout: names of layouts and (E,) index into them; None where they were not looked for.
     """
 
     handle: Any
@@ -99,6 +150,7 @@ class Heads:
     paper: Bools
     color: Ints
     invisible: Bools
+    layout: tuple[tuple[str, ...], Ints] | None = None
 
     def handle_text(self, entity: int) -> str:
         """Return one entity's handle."""
@@ -107,12 +159,7 @@ class Heads:
 
 def group(chunk: Chunk, entities: Ints) -> Group:
     """Return a group of the given entities (growing indices)."""
-    tags = chunk.tags
-    rank = np.full(chunk.count, -1, dtype=np.int64)
-    rank[entities] = np.arange(len(entities))
-    row = rank[tags.entity_of] if chunk.count else np.empty(0, dtype=np.int64)
-    tag = np.flatnonzero(row >= 0)
-    return Group(tags, entities, tag, row[tag], tags.code[tag])
+    return Group(chunk.tags, entities)
 
 
 def of_kind(chunk: Chunk, kind: str) -> Ints:
@@ -125,16 +172,18 @@ def of_kind(chunk: Chunk, kind: str) -> Ints:
 def heads(chunk: Chunk, codec: str) -> Heads:
     """Return handle, layer, space, colour and visibility of every entity."""
     everything = group(chunk, np.arange(chunk.count))
-    handle = _ascii(chunk.tags.strings(everything.tag_of(5, first=True)))
-    raw_layers, layer_of = distinct(chunk.tags.strings(everything.tag_of(8)))
+    place_of = everything.places((5, 8), (True, False))
+    handle = _ascii(chunk.tags.strings(place_of[:, 0]))
+    raw_layers, layer_of = distinct(chunk.tags.strings(place_of[:, 1]))
     names = [decode(raw.strip(), codec) or "0" for raw in raw_layers]
     layers = list(dict.fromkeys(names))
     place = {name: k for k, name in enumerate(layers)}
     remap = np.array([place[name] for name in names], dtype=np.int32)
+    paper, color, invisible = whole(everything.numbers((67, 62, 60), (0.0, 256.0, 0.0)), -1).T
     return Heads(
         handle=handle, handle_int=_hex(handle), layers=layers,
         layer_of=remap[layer_of] if len(remap) else layer_of,
-        paper=everything.integer(67) == 1, color=everything.integer(62, 256), invisible=everything.integer(60) == 1,
+        paper=paper == 1, color=np.where(color == -1, 256, color), invisible=invisible == 1,
     )  # fmt: skip
 
 
