@@ -6,21 +6,27 @@ inserted. Blocks that contain themselves and nesting deeper than MAX_DEPTH are c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
-from dxfd.convert.build.geometry import FACE_KINDS, PATH_KINDS, bad_entities, polylines, simple
-from dxfd.convert.build.inserts import Placed, filled, placed, world_extents
+from dxfd.convert.build import thick
+from dxfd.convert.build.geometry import COLUMNAR, FACE_KINDS, PATH_KINDS, bad_entities, polylines, simple
+from dxfd.convert.build.inserts import Placed, filled, world_extents
+from dxfd.convert.build.means import PLAIN, Means
+from dxfd.convert.build.others import others
 from dxfd.convert.build.ragged import Floats, Ints, Meshes, Paths
+from dxfd.convert.build.references import REFERENCES, references
 from dxfd.convert.read.columns import group, of_kind
 from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.stream import Chunk
 
 MAX_DEPTH: Final = 64
 
+_FRAME: Final = frozenset({"BLOCK", "ENDBLK", "VERTEX", "SEQEND", "ATTRIB"})
+_NO_LOSS: Final = frozenset({"no_geometry", "infinite", "box_only", "mended"})
 _NOTHING: Final = (np.full(3, np.inf), np.full(3, -np.inf))
 
 
@@ -36,12 +42,14 @@ class _Block:
 class Blocks:
     """Extents of blocks by name (any case), relative to the base point, in metres."""
 
-    def __init__(self, codec: str, metres: float) -> None:
+    def __init__(self, codec: str, metres: float, means: Means = PLAIN) -> None:
         self._codec = codec
         self._metres = metres
+        self._means = means
         self._blocks: dict[str, _Block] = {}
         self._current: _Block | None = None
         self._known: dict[str, tuple[Floats, Floats]] = {}
+        self._told: set[tuple[str, str, str]] = set()
         self.notes: list[tuple[str, str]] = []
         """(issue code, message) met while resolving."""
 
@@ -78,27 +86,65 @@ class Blocks:
         number_of[begins] = 1
         number_of = np.cumsum(number_of)
         self._current = owner[-1]
-        skip = np.zeros(chunk.count, dtype=np.bool_)
-        skip[bad_entities(chunk)] = True
-        for kind in (*PATH_KINDS, *FACE_KINDS):
+        skip = chunk.follower.copy()
+        bad = bad_entities(chunk)
+        skip[bad] = True
+        self._tell(chunk, dict.fromkeys(bad.tolist(), ("bad_number", "a number that is none")), number_of, owner)
+
+        def of(kind: str) -> Ints:
             members = of_kind(chunk, kind)
-            members = members[~skip[members]]
-            if not len(members):
-                continue
-            if kind == "POLYLINE":
-                for shape in polylines(chunk, members, self._metres):
-                    _widen(shape, number_of, owner)
-            else:
-                _widen(simple(kind, group(chunk, members), self._metres), number_of, owner)
-        members = of_kind(chunk, "INSERT")
-        members = members[~skip[members]]
+            return members[~skip[members]]
+
+        for shape in self._shapes(chunk, of, number_of, owner):
+            _widen(shape, number_of, owner)
+        members = np.sort(np.concatenate([of(kind) for kind in REFERENCES]))
         if len(members):
             self._nest(chunk, members, number_of, owner)
 
+    def _shapes(
+        self, chunk: Chunk, of: Callable[[str], Ints], number_of: Ints, owner: list[_Block | None]
+    ) -> Iterator[Paths | Meshes]:
+        """Yield the geometry of a chunk's entities; texts and points are no part of a block's extents."""
+        metres, tolerance_m = self._metres, self._means.tolerance_m
+        along = thick.thickness(chunk, metres)
+        for kind in (*PATH_KINDS, *FACE_KINDS):
+            members = of(kind)
+            if not len(members):
+                continue
+            made = (
+                polylines(chunk, members, metres, tolerance_m) if kind == "POLYLINE"
+                else (simple(kind, group(chunk, members), metres, tolerance_m),)
+            )  # fmt: skip
+            for shape in made:
+                yield shape
+                if along is not None:
+                    yield _moved(shape, along)
+        kinds = [kind for kind in chunk.kinds if kind not in COLUMNAR and kind not in REFERENCES and kind not in _FRAME]
+        rest = others(chunk, kinds, of, self._codec, metres, self._means)
+        self._tell(chunk, rest.failed, number_of, owner)
+        yield from rest.paths
+        yield from rest.meshes
+        yield from (part.outlines() for part in rest.areas)
+
+    def _tell(
+        self, chunk: Chunk, failed: dict[int, tuple[str, str]], number_of: Ints, owner: list[_Block | None]
+    ) -> None:
+        """Note, once a block and reason, what is missing in the extents of blocks."""
+        for entity, (reason, words) in sorted(failed.items()):
+            block = owner[int(number_of[entity])]
+            kind = chunk.kinds[chunk.kind_of[entity]]
+            what = (block.name if block is not None else "", kind, reason)
+            if block is None or reason in _NO_LOSS or what in self._told:
+                continue
+            self._told.add(what)
+            said = f": {words}" if words else ""
+            self.notes.append(
+                ("block_content", f"block {block.name!r}: {kind} is left out of its box ({reason}){said}")
+            )
+
     def _nest(self, chunk: Chunk, members: Ints, number_of: Ints, owner: list[_Block | None]) -> None:
-        references = group(chunk, members)
-        child = [decode(v, self._codec).strip().upper() for v in chunk.tags.strings(references.tag_of(2)).to_pylist()]
-        where = placed(references, self._metres)
+        where, names = references(chunk, members, self._codec, self._metres)
+        child = [name.upper() for name in names]
         of = number_of[members]
         for number in np.unique(of).tolist():
             block = owner[number]
@@ -154,3 +200,13 @@ def _widen(shape: Paths | Meshes, number_of: Ints, owner: list[_Block | None]) -
         if block is not None:
             block.low = np.minimum(block.low, low[row])
             block.high = np.maximum(block.high, high[row])
+
+
+def _moved(shape: Paths | Meshes, along: Floats) -> Paths | Meshes:
+    """Return the shape where thickness takes it; (E, 3) `along`."""
+    way = along[shape.entity]
+    if isinstance(shape, Paths):
+        return Paths(shape.entity, shape.offset, shape.points + np.repeat(way, shape.counts, axis=0), shape.closed)
+    counts = np.diff(shape.vertex_offset)
+    moved = shape.vertices + np.repeat(way, counts, axis=0)
+    return Meshes(shape.entity, shape.vertex_offset, moved, shape.face_offset, shape.faces)
