@@ -24,10 +24,12 @@ from dxfd.convert.account import Account, Counts, dropped, settle
 from dxfd.convert.build import colors
 from dxfd.convert.build.blocks import Blocks
 from dxfd.convert.build.geometry import bad_entities
+from dxfd.convert.build.means import Means
 from dxfd.convert.build.model import Builder, Built
 from dxfd.convert.build.ragged import Ints
 from dxfd.convert.choose import Chooser
 from dxfd.convert.dwg.text import Loss
+from dxfd.convert.circumstances import means_of
 from dxfd.convert.facts import Tables
 from dxfd.convert.match.engine import RuleSet
 from dxfd.convert.match.load import load_rules
@@ -275,8 +277,9 @@ class _Run:
     # --- batches ----------------------------------------------------------------------------------------------
 
     def _batches(self, database: Database) -> None:
-        blocks = _LazyBlocks(self.found.codec, self.plan.units.metres, self._stream("BLOCKS"))
-        builder = Builder(self.found.codec, self.plan.units.metres, blocks)
+        means = means_of(self.options, self.found, self.source, self.plan.units.metres)
+        blocks = _LazyBlocks(self.found.codec, self.plan.units.metres, means, self._stream("BLOCKS"))
+        builder = Builder(self.found.codec, self.plan.units.metres, blocks, means)
         tables = Tables(
             codec=self.found.codec, metres=self.plan.units.metres, layers=self.found.layers, blocks=blocks
         )  # fmt: skip
@@ -516,8 +519,8 @@ def _preparing(source: Source) -> Advanced:
 class _LazyBlocks(Blocks):
     """Reads the BLOCKS section when the first extents are asked for: many drawings never do."""
 
-    def __init__(self, codec: str, metres: float, stream: Stream) -> None:
-        super().__init__(codec, metres)
+    def __init__(self, codec: str, metres: float, means: Means, stream: Stream) -> None:
+        super().__init__(codec, metres, means)
         self._stream: Stream | None = stream
 
     def __contains__(self, name: str) -> bool:

@@ -67,6 +67,8 @@ def configuration(options: ConvertOptions, rules: RuleSet) -> dict[str, Any]:
         "rules": rules.fingerprint,
         "templates": str(options.templates) if options.templates else "",
         "units": options.units or "",
+        "tolerance_m": options.tolerance_m,
+        "clip_endless": options.clip_endless,
     }
 
 

@@ -104,6 +104,8 @@ class ConvertOptions:
         blocks: what becomes of block references: "box", one element each; "explode", their content becomes elements;
             else the names (any case, with * and ?) of those that are exploded.
         explode_limit: entities that one block reference may be exploded to; larger ones stay boxes.
+        tolerance_m: largest distance of a curve's chords from it.
+        clip_endless: end RAY and XLINE at the drawing's extents ($EXTMIN, $EXTMAX) instead of leaving them out.
         dwg: how a DWG drawing is made into DXF.
     """
 
@@ -123,6 +125,8 @@ class ConvertOptions:
     layouts: tuple[str, ...] = (MODEL,)
     blocks: tuple[str, ...] = (BOX,)
     explode_limit: int = 1_000_000
+    tolerance_m: float = 0.005
+    clip_endless: bool = False
     dwg: DwgOptions = DwgOptions()
 
 
