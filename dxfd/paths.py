@@ -158,6 +158,11 @@ def is_drawing(name: str) -> bool:
     return name.lower().endswith((".dxf", ".dxf.gz"))
 
 
+def is_dwg(name: str) -> bool:
+    """Return whether a file's name says DWG."""
+    return name.lower().endswith(".dwg")
+
+
 def database_of(drawing: Path) -> Path:
     """Return where a drawing's database goes by default: beside it, `plan.dxf` and `plan.dxf.gz` to `plan.db`."""
     plain = drawing.with_suffix("") if drawing.name.lower().endswith(".dxf.gz") else drawing

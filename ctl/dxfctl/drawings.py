@@ -18,7 +18,7 @@ from dxfd.errors import (
     SourceUnreadableError,
     UsageError,
 )
-from dxfd.paths import database_of, is_drawing
+from dxfd.paths import database_of, is_drawing, is_dwg
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,14 @@ class _Found:
     """Path of the drawing within the folder or glob that named it: kept below the output folder."""
 
 
-def plan(arguments: Sequence[str], output: str | None, *, cwd: Path) -> Plan:
+def plan(arguments: Sequence[str], output: str | None, *, cwd: Path, dwg: bool = False) -> Plan:
     """Return what to submit.
 
     Args:
         arguments: files, folders (searched for *.dxf and *.dxf.gz in any case), globs.
         output: a file (for one drawing), a folder, or None = beside each drawing.
         cwd: what relative paths start from.
+        dwg: take *.dwg of folders too, but not beside a DXF of the same name: that is the same drawing.
 
     Raises:
         UsageError: two drawings would be written to one output, or a drawing over itself.
@@ -58,7 +59,7 @@ def plan(arguments: Sequence[str], output: str | None, *, cwd: Path) -> Plan:
     result = Plan()
     found: dict[Path, _Found] = {}
     for argument in arguments:
-        for item in _find(argument, cwd, result.problems):
+        for item in _find(argument, cwd, result.problems, dwg=dwg):
             found.setdefault(item.source, item)
     one_file = len(found) == 1 and len(arguments) == 1 and not _absolute(arguments[0], cwd).is_dir()
     for item in found.values():
@@ -78,11 +79,11 @@ def _absolute(text: str, cwd: Path) -> Path:
     return Path(os.path.normpath(cwd / text))
 
 
-def _find(argument: str, cwd: Path, problems: list[tuple[str, DxfdError]]) -> Iterator[_Found]:
+def _find(argument: str, cwd: Path, problems: list[tuple[str, DxfdError]], *, dwg: bool) -> Iterator[_Found]:
     path = _absolute(argument, cwd)
     try:
         if path.is_dir():
-            yield from _in_folder(path, argument, problems)
+            yield from _in_folder(path, argument, problems, dwg=dwg)
             return
         if path.is_file():
             yield _Found(path, Path(path.name))
@@ -110,21 +111,25 @@ def _why_not(path: Path) -> SourceError:
     return SourceUnreadableError(f"{path} is neither a file nor a folder")
 
 
-def _in_folder(folder: Path, argument: str, problems: list[tuple[str, DxfdError]]) -> Iterator[_Found]:
+def _in_folder(folder: Path, argument: str, problems: list[tuple[str, DxfdError]], *, dwg: bool) -> Iterator[_Found]:
     def refused(error: OSError) -> None:
         problems.append((argument, SourceUnreadableError(f"{error.filename} cannot be read: {error.strerror}")))
 
-    any_found = False
+    any_found, passed_over = False, 0
     before = len(problems)
     for parent, folders, names in os.walk(folder, onerror=refused):
         folders.sort()
+        plain = {database_of(Path(name)) for name in names if is_drawing(name)}
         for name in sorted(names):
             path = Path(parent, name)
-            if is_drawing(name) and path.is_file():
+            wanted = is_drawing(name) or (dwg and is_dwg(name) and database_of(Path(name)) not in plain)
+            passed_over += is_dwg(name) and not wanted
+            if wanted and path.is_file():
                 any_found = True
                 yield _Found(path, path.relative_to(folder))
     if not any_found and len(problems) == before:
-        problems.append((argument, SourceMissingError(f"there is no *.dxf in {folder}")))
+        hint = f"--dwg takes the {passed_over} *.dwg in it" if passed_over else ""
+        problems.append((argument, SourceMissingError(f"there is no *.dxf in {folder}", hint=hint)))
 
 
 def _in_glob(argument: str, cwd: Path, problems: list[tuple[str, DxfdError]]) -> Iterator[_Found]:

@@ -18,7 +18,7 @@ import msgspec
 
 from dxfd.cli.interrupts import Interrupts
 from dxfd.cli.progress import progress_for
-from dxfd.config.units import parse_bytes
+from dxfd.config.units import parse_bytes, parse_seconds
 from dxfd.contract.human import clock, count, counted, duration, percent, rate, safe, size
 from dxfd.errors import (
     ConfigError,
@@ -31,6 +31,7 @@ from dxfd.errors import (
 from dxfd.paths import database_of
 
 if TYPE_CHECKING:
+    from dxfd.config.model import Settings
     from dxfd.convert.types import ConvertOptions, Interrupted, Left, Report, ResumePolicy
 
 UNITS: Final = ("mm", "cm", "dm", "m", "km", "in", "ft", "yd", "mi")
@@ -49,6 +50,9 @@ class _Chosen(msgspec.Struct, frozen=True, kw_only=True):
     units: str | None
     max_errors: int
     error_action: str
+    dwg_converter: str | None
+    dwg_timeout: float | None
+    dwg_memory: int | None
     vacuum: bool
     as_json: bool
     quiet: bool
@@ -57,6 +61,13 @@ class _Chosen(msgspec.Struct, frozen=True, kw_only=True):
 def _bytes(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
     try:
         return None if value is None else parse_bytes(value)
+    except ConfigError as error:
+        raise click.BadParameter(f"{error.message}; {error.hint}") from error
+
+
+def _seconds(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    try:
+        return None if value is None else parse_seconds(value)
     except ConfigError as error:
         raise click.BadParameter(f"{error.message}; {error.hint}") from error
 
@@ -81,7 +92,7 @@ class _Command(click.Command):
 @click.command(
     "convert", cls=_Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-@click.argument("source", metavar="IN.dxf", type=click.Path(path_type=Path))
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("output", metavar="[OUT.db]", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--templates", metavar="FILE", type=click.Path(path_type=Path), help="Rules (TOML) or template_library.db."
@@ -106,11 +117,18 @@ class _Command(click.Command):
     show_default=True,
     help="What a faulty entity does.",
 )
+@click.option(
+    "--dwg-converter",
+    type=click.Choice(["auto", "acadsharp", "dwg2dxf", "oda", "off"]),
+    help="What makes DXF of a DWG drawing (setting dwg_converter, auto).",
+)
+@click.option("--dwg-timeout", metavar="TIME", callback=_seconds, help="Time it may take (setting dwg_timeout_s, 5m).")
+@click.option("--dwg-memory", metavar="SIZE", callback=_bytes, help="Memory it may take (dwg_memory_limit, 1G).")
 @click.option("--vacuum", is_flag=True, help="Compact the database at the end.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, errors too.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress, no summary.")
 def convert(source: Path, output: Path | None, **chosen: Any) -> None:
-    """Convert one drawing to a BIM database, here and now.
+    """Convert one drawing (DXF, or DWG where a converter for it is installed) to a BIM database, here and now.
 
     OUT.db is by default the drawing's name with .db, beside it. It appears when the conversion is complete: until then
     the work is in OUT.db.partial. Ctrl-C ends at a checkpoint, a second one at once; both can be gone on from.
@@ -142,7 +160,7 @@ def _run(source: Path, output: Path | None, chosen: _Chosen) -> int:
     from dxfd.config.load import load
 
     settings = load().settings
-    options = _options(source, output, chosen, default_templates=settings.templates)
+    options = _options(source, output, chosen, settings)
     from dxfd.convert import pipeline
     from dxfd.convert.types import Left, ResumePolicy
 
@@ -173,8 +191,8 @@ def _run(source: Path, output: Path | None, chosen: _Chosen) -> int:
     return 0
 
 
-def _options(source: Path, output: Path | None, chosen: _Chosen, *, default_templates: str) -> ConvertOptions:
-    from dxfd.convert.types import ConvertOptions, ErrorAction, ResumePolicy
+def _options(source: Path, output: Path | None, chosen: _Chosen, settings: Settings) -> ConvertOptions:
+    from dxfd.convert.types import ConvertOptions, DwgOptions, ErrorAction, ResumePolicy
 
     if chosen.resume and chosen.restart:
         raise UsageError("--resume and --restart exclude each other")
@@ -183,7 +201,7 @@ def _options(source: Path, output: Path | None, chosen: _Chosen, *, default_temp
     if target == source:
         raise UsageError(f"{source} would be written over itself", hint="name another OUT.db")
     policy = ResumePolicy.RESUME if chosen.resume else ResumePolicy.RESTART if chosen.restart else ResumePolicy.AUTO
-    templates = chosen.templates or (Path(default_templates) if default_templates else None)
+    templates = chosen.templates or (Path(settings.templates) if settings.templates else None)
     return ConvertOptions(
         source=source,
         output=target,
@@ -195,6 +213,12 @@ def _options(source: Path, output: Path | None, chosen: _Chosen, *, default_temp
         error_action=ErrorAction(chosen.error_action),
         resume=policy,
         vacuum=chosen.vacuum,
+        dwg=DwgOptions(
+            converter=chosen.dwg_converter or settings.dwg_converter,
+            path=settings.dwg_path,
+            timeout_s=chosen.dwg_timeout or settings.dwg_timeout_s,
+            memory_bytes=chosen.dwg_memory or settings.dwg_memory_limit,
+        ),
     )
 
 
@@ -221,7 +245,7 @@ def _policy(found: Interrupted, options: ConvertOptions, chosen: _Chosen, *, aut
     if found.fits and auto:
         if not chosen.as_json and not chosen.quiet:
             sys.stderr.write(f"going on with the interrupted run: {_how_far(found)}\n")
-        return ResumePolicy.RESUME
+        return ResumePolicy.AUTO  # not RESUME: that a DWG gives another text than then is known only later
     if found.fits:
         raise ResumeNeededError(f"an interrupted run of {options.source.name} is there ({_how_far(found)})")
     raise ResumeNeededError(
@@ -295,6 +319,8 @@ def _again(options: ConvertOptions) -> list[str]:
         words += ["--batch-size", str(options.batch_size)]
     if options.max_errors != type(options)(source=options.source, output=options.output).max_errors:
         words += ["--max-errors", str(options.max_errors)]
+    if options.dwg.converter != type(options.dwg)().converter:
+        words += ["--dwg-converter", options.dwg.converter]
     return words
 
 
@@ -320,6 +346,8 @@ def summary(report: Report) -> list[str]:
         lines.append(f"  {count(report.errors)} faulty: " + ", ".join(f"{code} {count(n)}" for code, n in codes))
     if report.resumed_from:
         lines.append(f"  resumed after {count(report.resumed_from)} entities")
+    if report.dwg_note:
+        lines.append(f"  {safe(report.dwg_note)}")
     if report.resume_note:
         lines.append(f"  {safe(report.resume_note)}")
     lines.append(

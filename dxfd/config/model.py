@@ -142,6 +142,28 @@ def _fields() -> dict[str, Field]:
     found = {}
     for name in Settings.__struct_fields__:
         meta: Meta = hints[name].__metadata__[0]
+    dwg_converter: Annotated[
+        str,
+        _meta(
+            Kind.CHOICE,
+            "What makes DXF of DWG drawings. auto: what there is, in this order; off: they are refused.",
+            choices=("auto", "acadsharp", "dwg2dxf", "oda", "off"),
+        ),
+    ] = "auto"
+    dwg_path: Annotated[
+        str, _meta(Kind.TEXT, "Program of dwg2dxf or the ODA File Converter; empty: the one on PATH.")
+    ] = ""
+    dwg_timeout_s: Annotated[
+        float, _meta(Kind.SECONDS, "Time a converter may take for one DWG drawing.", least=1.0)
+    ] = 300.0
+    dwg_memory_limit: Annotated[
+        int,
+        _meta(
+            Kind.BYTES,
+            "Memory a converter may take for one DWG drawing, within that of its job; a DWG's job is given this much.",
+            least=64 * MIB,
+        ),
+    ] = 1024 * MIB
         extra = dict(meta.extra or {})
         found[name] = Field(name=name, words=meta.description or "", default=getattr(defaults, name), **extra)
     return found

@@ -109,3 +109,10 @@ class WorkOrder(msgspec.Struct, frozen=True, kw_only=True):
     error_action: str = "skip"
     restart: bool = False
     """Discard an interrupted run instead of resuming it."""
+    io_timeout_s: float = 0.0
+    """How long one file operation may take before the worker gives up; 0 = for ever."""
+    dwg_converter: str = "auto"
+    """auto, acadsharp, dwg2dxf, oda, off; with the next three: how a DWG drawing is made into DXF."""
+    dwg_path: str = ""
+    dwg_timeout_s: float = 300.0
+    dwg_memory_bytes: int = 1 << 30

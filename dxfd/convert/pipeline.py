@@ -28,8 +28,8 @@ from dxfd.convert.build.means import Means
 from dxfd.convert.build.model import Builder, Built
 from dxfd.convert.build.ragged import Ints
 from dxfd.convert.choose import Chooser
-from dxfd.convert.dwg.text import Loss
 from dxfd.convert.circumstances import means_of
+from dxfd.convert.dwg.text import Loss
 from dxfd.convert.facts import Tables
 from dxfd.convert.match.engine import RuleSet
 from dxfd.convert.match.load import load_rules

@@ -79,15 +79,15 @@ def fingerprint(config: dict[str, Any]) -> str:
     """
     counted = {key: value for key, value in config.items() if key not in {"templates", _TEXT}}
     return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()
-
-
-def _origin(metres: float) -> float:
 def dwg_way(options: ConvertOptions) -> Way:
     """Return how a DWG drawing is made into text: beside the output, under its lock."""
     scratch = Path(f"{partial_of(options.output.absolute())}.dwg")
     return Way(options=options.dwg, max_memory_bytes=options.max_memory_bytes, scratch=scratch)
 
 
+
+
+def _origin(metres: float) -> float:
     if not _FAR_M <= abs(metres) <= FARTHEST_M:  # nor is a place that is none (nan, out of reach) worth going to
         return 0.0
     return float(np.round(metres / _ORIGIN_STEP_M) * _ORIGIN_STEP_M)

@@ -363,3 +363,7 @@ class Arbiter:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+            dwg_converter=self._settings.dwg_converter,
+            dwg_path=self._settings.dwg_path,
+            dwg_timeout_s=self._settings.dwg_timeout_s,
+            dwg_memory_bytes=self._settings.dwg_memory_limit,

@@ -16,7 +16,8 @@ import msgspec
 from dxfd import logs
 from dxfd.contract.exits import WorkerExit
 from dxfd.contract.progress import Done, Failed, Left, WorkOrder
-from dxfd.convert.types import ConvertOptions, ErrorAction, Report, ResumePolicy
+from dxfd.convert.patience import watch
+from dxfd.convert.types import ConvertOptions, DwgOptions, ErrorAction, Report, ResumePolicy
 from dxfd.convert.types import Left as LeftAtCheckpoint
 from dxfd.errors import DiskFullError, DxfdError, MemoryLimitError
 from dxfd.worker.commands import Commands
@@ -98,6 +99,12 @@ def options_of(order: WorkOrder) -> ConvertOptions:
         resume=ResumePolicy.RESTART if order.restart else ResumePolicy.AUTO,
     )
 
+        dwg=DwgOptions(
+            converter=order.dwg_converter,
+            path=order.dwg_path,
+            timeout_s=order.dwg_timeout_s,
+            memory_bytes=order.dwg_memory_bytes,
+        ),
 
 def _failed(reporter: Reporter, error: DxfdError) -> WorkerExit:
     reporter.send(

@@ -44,6 +44,7 @@ Sent = tuple[str, SubmitReply | DxfdError]
     "--max-errors", metavar="N", type=click.IntRange(0), default=100, show_default=True, help="Faulty entities allowed."
 )
 @option("--error-action", type=click.Choice(["skip", "stop"]), default="skip", show_default=True, help="At a fault.")
+@option("--dwg", is_flag=True, help="Take *.dwg of folders too, where no *.dxf of the same name stands beside.")
 @option("--restart", is_flag=True, help="Discard an interrupted run instead of going on with it.")
 @option("--max-attempts", type=click.IntRange(1, 100), metavar="N", help="Failed attempts before the job fails.")
 @option("--print-id", is_flag=True, help="Print the job numbers only.")
@@ -55,11 +56,12 @@ def command(
 ) -> int:
     """Put drawings into the queue.
 
-    FILE is a drawing, a folder (searched for *.dxf, in any case) or a quoted glob. Each drawing becomes one job and one
-    database, beside the drawing unless -O says where. A conversion that is in the queue already is the same job:
-    submitting again is safe.
+    FILE is a drawing (DXF, or DWG where the daemon has a converter for it), a folder (searched for *.dxf and
+    *.dxf.gz, in any case; with --dwg for *.dwg too) or a quoted glob. Each drawing becomes one job and one database,
+    beside the drawing unless -O says where. A conversion that is in the queue already is the same job: submitting
+    again is safe.
     """
-    planned = plan(files, given["output"], cwd=Path.cwd())
+    planned = plan(files, given["output"], cwd=Path.cwd(), dwg=given["dwg"])
     requests = _requests(planned, given)
     if dry_run:
         return _dry_run(invocation, planned)
