@@ -150,11 +150,25 @@ class SourceDamagedError(SourceError):
     exit_code = 65
 
 
+class SourceFailingError(SourceError):
+    """The disk or network share of the drawing fails."""
+
+    code = "E_SOURCE_IO"
+    failure = FailureClass.RETRYABLE
+
+
 class SourceChangedError(SourceError):
     """The drawing changed while it was being read."""
 
     code = "E_SOURCE_CHANGED"
     failure = FailureClass.RETRYABLE
+
+
+class NotADatabaseError(SourceError):
+    """The file is not a finished result database of dxfd."""
+
+    code = "E_NOT_A_DATABASE"
+    exit_code = 65
 
 
 class TooManyIssuesError(SourceError):
@@ -215,6 +229,13 @@ class OutputBusyError(OutputError):
     failure = FailureClass.RETRYABLE
 
 
+class OutputFailingError(OutputError):
+    """The disk or network share of the output fails."""
+
+    code = "E_OUTPUT_IO"
+    failure = FailureClass.RETRYABLE
+
+
 class ResumeNeededError(OutputError):
     """An interrupted conversion is there, and what to do with it was not said."""
 
@@ -246,6 +267,13 @@ class DiskFullError(ResourceError):
 
     code = "E_DISK_FULL"
     default_hint = "free some space; the conversion goes on from its last batch"
+
+
+class IoTimeoutError(ResourceError):
+    """A disk or network share does not answer."""
+
+    code = "E_IO_TIMEOUT"
+    default_hint = "see whether the share is mounted and its server up; the conversion goes on from its last batch"
 
 
 class MemoryLimitError(ResourceError):

@@ -45,11 +45,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ""
     )
     max_workers: Annotated[
-        int, _meta(Kind.COUNT, "Conversions at a time; 0: as many as cores and memory_budget allow.")
+        int,
+        _meta(
+            Kind.COUNT, "Conversions at a time; 0: as many as cores and memory_budget allow, a core left to the system."
+        ),
     ] = 0
     memory_limit: Annotated[
         int, _meta(Kind.BYTES, "Memory one worker keeps within, unless its job says otherwise.", least=64 * MIB)
     ] = 512 * MIB
+    memory_floor: Annotated[
+        int,
+        _meta(Kind.BYTES, "Memory a worker is given for the smallest drawing; larger ones get more.", least=64 * MIB),
+    ] = 192 * MIB
     memory_wall: Annotated[
         float, _meta(Kind.SHARE, "Share of its limit at which the daemon ends a worker; at least 100%.", least=1.0)
     ] = 1.5
@@ -57,10 +64,40 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Amount,
         _meta(
             Kind.AMOUNT,
-            "Memory all workers share: bytes, or a share of the own cgroup's limit (else of physical memory). "
-            "A job starts when its limit still fits.",
+            "Memory all workers share: bytes, or a share of the own cgroup's limit (else of physical memory); room for "
+            "the system is left whatever is said here. A job starts when what it is given still fits.",
         ),
     ] = Amount(share=0.6)
+    pressure_limit: Annotated[
+        float,
+        _meta(
+            Kind.SHARE,
+            "No job starts while tasks wait for memory this share of the time (PSI), until it is down to half of it.",
+        ),
+    ] = 0.2
+    disk_reserve: Annotated[
+        int,
+        _meta(
+            Kind.BYTES,
+            "No job starts while a disk it writes on, or that of the queue or the log, has less room; 0: no bound.",
+        ),
+    ] = 256 * MIB
+    order: Annotated[
+        str,
+        _meta(
+            Kind.CHOICE,
+            "What goes first among jobs of the same priority: the oldest, or the smallest drawing.",
+            choices=("oldest", "smallest"),
+        ),
+    ] = "oldest"
+    worker_cgroups: Annotated[
+        bool,
+        _meta(
+            Kind.FLAG,
+            "Give each worker a cgroup of its own with memory.high and memory.max, where systemd has delegated one "
+            "(Delegate=memory).",
+        ),
+    ] = True
     batch_size: Annotated[int, _meta(Kind.COUNT, "Entities per committed batch; 0: the converter's default.")] = 0
     max_attempts: Annotated[
         int, _meta(Kind.COUNT, "Failed attempts without a new checkpoint after which a job fails.", least=1)
@@ -80,6 +117,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_timeout_s: Annotated[
         float, _meta(Kind.SECONDS, "A worker silent for this long is taken for hung and ended.", least=1.0)
     ] = 600.0
+    io_timeout_s: Annotated[
+        float,
+        _meta(
+            Kind.SECONDS,
+            "One read, write or look at a file may take this long; then its disk or network is taken for gone.",
+            least=1.0,
+        ),
+    ] = 120.0
     stop_timeout_s: Annotated[
         float, _meta(Kind.SECONDS, "Time a worker has to reach a checkpoint when told to leave, before it is killed.")
     ] = 30.0
@@ -97,6 +142,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     templates: Annotated[
         str, _meta(Kind.TEXT, "Rule set or template library for jobs that name none; empty: the built-in rules.")
     ] = ""
+    dwg_converter: Annotated[
+        str,
+        _meta(
+            Kind.CHOICE,
+            "What makes DXF of DWG drawings. auto: what there is, in this order; off: they are refused.",
+            choices=("auto", "acadsharp", "dwg2dxf", "oda", "off"),
+        ),
+    ] = "auto"
+    dwg_path: Annotated[
+        str, _meta(Kind.TEXT, "Program of dwg2dxf or the ODA File Converter; empty: the one on PATH.")
+    ] = ""
+    dwg_timeout_s: Annotated[
+        float, _meta(Kind.SECONDS, "Time a converter may take for one DWG drawing.", least=1.0)
+    ] = 300.0
+    dwg_memory_limit: Annotated[
+        int,
+        _meta(
+            Kind.BYTES,
+            "Memory a converter may take for one DWG drawing, within that of its job; a DWG's job is given this much.",
+            least=64 * MIB,
+        ),
+    ] = 1024 * MIB
     fsync: Annotated[
         str,
         _meta(
@@ -142,28 +209,6 @@ def _fields() -> dict[str, Field]:
     found = {}
     for name in Settings.__struct_fields__:
         meta: Meta = hints[name].__metadata__[0]
-    dwg_converter: Annotated[
-        str,
-        _meta(
-            Kind.CHOICE,
-            "What makes DXF of DWG drawings. auto: what there is, in this order; off: they are refused.",
-            choices=("auto", "acadsharp", "dwg2dxf", "oda", "off"),
-        ),
-    ] = "auto"
-    dwg_path: Annotated[
-        str, _meta(Kind.TEXT, "Program of dwg2dxf or the ODA File Converter; empty: the one on PATH.")
-    ] = ""
-    dwg_timeout_s: Annotated[
-        float, _meta(Kind.SECONDS, "Time a converter may take for one DWG drawing.", least=1.0)
-    ] = 300.0
-    dwg_memory_limit: Annotated[
-        int,
-        _meta(
-            Kind.BYTES,
-            "Memory a converter may take for one DWG drawing, within that of its job; a DWG's job is given this much.",
-            least=64 * MIB,
-        ),
-    ] = 1024 * MIB
         extra = dict(meta.extra or {})
         found[name] = Field(name=name, words=meta.description or "", default=getattr(defaults, name), **extra)
     return found

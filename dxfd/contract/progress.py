@@ -24,6 +24,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, tag="progress"):
     rss_bytes: int = 0
     error_count: int = 0
     entities_per_s: float = 0.0
+    memory_step: str = ""
+    """What the worker does about its memory: "", shrink, trim or leave."""
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):
@@ -64,7 +66,7 @@ class Left(msgspec.Struct, frozen=True, kw_only=True, tag="left"):
     """The worker left at a checkpoint because it was asked to, or because it reached its memory limit."""
 
     cause: str
-    """pause, cancel, shutdown, orphaned, memory."""
+    """pause, cancel, shutdown, orphaned, memory, host."""
     batch: int = 0
     entities_read: int = 0
 
@@ -82,7 +84,7 @@ WorkerEvent = Progress | Started | Checkpoint | Issue | Done | Left | Failed
 
 
 class Leave(msgspec.Struct, frozen=True, kw_only=True, tag="leave"):
-    """Commit the batch in hand and end. cause: pause, cancel, shutdown."""
+    """Commit the batch in hand and end. cause: pause, cancel, shutdown, memory, host (others need the memory)."""
 
     cause: str
 
@@ -107,8 +109,6 @@ class WorkOrder(msgspec.Struct, frozen=True, kw_only=True):
     max_memory_bytes: int = 0
     max_errors: int = 100
     error_action: str = "skip"
-    restart: bool = False
-    """Discard an interrupted run instead of resuming it."""
     io_timeout_s: float = 0.0
     """How long one file operation may take before the worker gives up; 0 = for ever."""
     dwg_converter: str = "auto"
@@ -116,3 +116,5 @@ class WorkOrder(msgspec.Struct, frozen=True, kw_only=True):
     dwg_path: str = ""
     dwg_timeout_s: float = 300.0
     dwg_memory_bytes: int = 1 << 30
+    restart: bool = False
+    """Discard an interrupted run instead of resuming it."""

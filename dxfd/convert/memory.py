@@ -6,6 +6,7 @@ import ctypes
 import gc
 import os
 import resource
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -15,31 +16,79 @@ import pyarrow as pa
 SHRINK_AT: Final = 0.70
 TRIM_AT: Final = 0.80
 LEAVE_AT: Final = 0.97
+HYSTERESIS: Final = 0.10
+"""A step is kept until so much of the limit below where it began: memory that was given back is soon taken again."""
+LEAST_CHUNK_BYTES: Final = 128 << 10
+LEAST_BATCH: Final = 1_000
+_AGAIN: Final = 8
+"""Looks at an unchanged step after which it is done once more."""
+_RELAX: Final = 32
+"""Looks without trouble after which chunks and batches grow again."""
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
 class Step(StrEnum):
     """What to do about memory, in growing earnest."""
 
-    NONE = "none"
+    NONE = ""
     SHRINK = "shrink"
-    """Read smaller chunks from now on."""
+    """Smaller chunks and batches from now on."""
     TRIM = "trim"
     """Shrink, and give back what the allocators keep."""
     LEAVE = "leave"
     """Commit and end; the next run begins with fresh memory."""
 
 
-def decide(rss_bytes: int, limit_bytes: int | None) -> Step:
-    """Return what a measurement asks for, as fractions of the limit."""
+_LADDER: Final = ((Step.TRIM, TRIM_AT), (Step.SHRINK, SHRINK_AT))
+_RANK: Final = {step: rank for rank, step in enumerate(Step)}
+
+
+def decide(rss_bytes: int, limit_bytes: int | None, before: Step = Step.NONE) -> Step:
+    """Return what a measurement asks for, as fractions of the limit, given the step that was taken before."""
     if not limit_bytes:
         return Step.NONE
     used = rss_bytes / limit_bytes
     if used >= LEAVE_AT:
         return Step.LEAVE
-    if used >= TRIM_AT:
-        return Step.TRIM
-    return Step.SHRINK if used >= SHRINK_AT else Step.NONE
+    for step, at in _LADDER:
+        if used >= at - (HYSTERESIS if _RANK[step] <= _RANK[before] else 0.0):
+            return step
+    return Step.NONE
+
+
+class Governor:
+    """Chunks and batches of the size that memory allows. How they are cut does not change the result.
+
+    Attributes:
+        step: where on the ladder the conversion is.
+        chunk_bytes: bytes to read at once.
+        batch_entities: entities to commit together.
+    """
+
+    def __init__(self, limit_bytes: int | None, chunk_bytes: int, batch_entities: int) -> None:
+        self.step = Step.NONE
+        self.chunk_bytes = self._most_chunk = chunk_bytes
+        self.batch_entities = self._most_batch = batch_entities
+        self._limit = limit_bytes
+        self._same = 0
+
+    def look(self, measure: Callable[[], int], give_back: Callable[[], None]) -> Step:
+        """Measure, do what that asks for, and return the step; LEAVE only if giving back did not help."""
+        step = decide(measure(), self._limit, self.step)
+        self._same = self._same + 1 if step is self.step else 0
+        self.step = step
+        if step is Step.NONE:
+            if self._same and self._same % _RELAX == 0:
+                self.chunk_bytes = min(self._most_chunk, self.chunk_bytes * 2)
+                self.batch_entities = min(self._most_batch, self.batch_entities * 2)
+            return step
+        if self._same % _AGAIN == 0 or step is Step.LEAVE:
+            self.chunk_bytes = min(self.chunk_bytes, max(LEAST_CHUNK_BYTES, self.chunk_bytes // 2))
+            self.batch_entities = min(self.batch_entities, max(LEAST_BATCH, self.batch_entities // 2))
+            if step is not Step.SHRINK:
+                give_back()
+                self.step = decide(measure(), self._limit, step)
+        return self.step
 
 
 def rss() -> int:

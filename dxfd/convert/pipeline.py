@@ -39,15 +39,19 @@ from dxfd.convert.properties import properties
 from dxfd.convert.read.ahead import Ahead
 from dxfd.convert.read.columns import Heads, group, heads, of_kind
 from dxfd.convert.read.encoding import decode
+from dxfd.convert.read.georeference import georeference
 from dxfd.convert.read.skim import Skim, skim
 from dxfd.convert.read.source import Source
 from dxfd.convert.read.stream import Chunk, Place, Stream, distinct
+from dxfd.convert.scope import Scope, View
 from dxfd.convert.session import find_interrupted
 from dxfd.convert.types import (
     Advanced,
     Began,
+    Colors,
     Committed,
     ConvertOptions,
+    Damaged,
     ErrorAction,
     Found,
     LedgerRow,
@@ -60,6 +64,7 @@ from dxfd.convert.types import (
 )
 from dxfd.convert.write import guid, rows
 from dxfd.convert.write.database import Database
+from dxfd.convert.write.drawing import write_georeference, write_layers
 from dxfd.convert.write.finish import finish, leave_no_journal, seal
 from dxfd.convert.write.output import (
     Checkpoint,
@@ -81,7 +86,6 @@ __all__ = ["convert", "find_interrupted"]
 
 CHUNK_BYTES: Final = 2 << 20
 """Bytes read at once: 2 MB is as fast as 8 MB and takes 80 MB less at the peak."""
-_LEAST_CHUNK_BYTES: Final = 128 << 10
 BATCH_ENTITIES: Final = 20_000
 _FIRST_BATCHES: Final = 2
 """A run that reaches its memory limit within so many batches would do so again: that is an error, not a pause."""
@@ -108,8 +112,10 @@ def convert(options: ConvertOptions, *, on_event: OnEvent, should_leave: ShouldL
                 raise Left(cause, 0, 0)
 
         with Lock(output):
-            source.prepare(output.parent, tick, dwg=session.dwg_way(options))
-            run = _Run(options, source, rules, output, on_event, should_leave, began)
+            salvaged = source.prepare(
+                output.parent, tick, salvage=options.damaged is Damaged.CONVERT, dwg=session.dwg_way(options)
+            )
+            run = _Run(options, source, rules, output, on_event, should_leave, began, salvaged)
             return run.go()
 
 
@@ -118,7 +124,7 @@ class _Run:
 
     def __init__(
         self, options: ConvertOptions, source: Source, rules: RuleSet, output: Path, on_event: OnEvent,
-        should_leave: ShouldLeave, began: float,
+        should_leave: ShouldLeave, began: float, salvaged: str,
     ) -> None:  # fmt: skip
         self.options = options
         self.source = source
@@ -127,7 +133,11 @@ class _Run:
         self.on_event = on_event
         self.should_leave = should_leave
         self.began = began
-        self.found: Skim = skim(source, session.known_total(self.partial, source))
+        self.found: Skim = skim(
+            source, session.known_total(self.partial, source), encoding=options.encoding,
+            salvage=options.damaged is Damaged.CONVERT,
+        )  # fmt: skip
+        self.incomplete = "; ".join(words for words in (salvaged, self.found.cut_off) if words)
         self.plan = session.plan(options, self.found, rules, source)
         self.scope = Scope(options, source, self.found, CHUNK_BYTES)
         self.identity = guid.suffix(f"{source.path.name}\n{self.found.fingerprint_guid}")
@@ -138,6 +148,7 @@ class _Run:
         self.fresh = False
         self.begun_at_batch = 0
         self.checkpoint = Checkpoint()
+        self.governor = memory.Governor(options.max_memory_bytes, CHUNK_BYTES, options.batch_size or BATCH_ENTITIES)
         self.spool: BoxSpool
 
     # --- the whole --------------------------------------------------------------------------------------------
@@ -212,7 +223,7 @@ class _Run:
             discard(self.partial)
             return None
         checkpoint = read_checkpoint(self.partial)
-        reason = session.why_not_resumable(checkpoint, self.source, self.plan.config_fingerprint)
+        reason = session.why_not_resumable(checkpoint, self.source, self.plan.config)
         if not reason and checkpoint is not None and session.damaged(self.partial, checkpoint.elements_written):
             reason = "the interrupted database is damaged"
         if not reason:
@@ -225,8 +236,7 @@ class _Run:
 
     def _create(self, database: Database) -> None:
         now = _now()
-        stream = self._stream("ENTITIES")
-        place = stream.first_place() or Place(0, self.source.size, 0)
+        place = self._entities().first_place() or Place(0, self.source.size, 0)
         self.checkpoint = Checkpoint(
             started_at=now, last_checkpoint_at=now, dxf_filepath=str(self.source.path),
             source_fingerprint=self.source.fingerprint, config_fingerprint=self.plan.config_fingerprint,
@@ -243,23 +253,23 @@ class _Run:
              "description": f"drawing unit {self.plan.units.name} ({self.plan.units.source}); add the offset to come"
              " back to the drawing's coordinates in metres"},
         )  # fmt: skip
-        notes = [*self.found.notes]
+        write_layers(database, self.found.layers.values())
+        write_georeference(database, georeference(self.source, self.found.sections, self.found.codec))
+        notes = [*self.found.notes, *self.scope.notes()]
+        if self.incomplete:
+            words = f"what is there was converted, but the drawing is not whole: {self.incomplete}"
+            notes.append(("incomplete", words))
         if self.plan.units.note:
             notes.append(("units_assumed", self.plan.units.note))
+        if self.source.made is not None:
+            notes.append(("dwg_import", self.source.made.note))
+            self._take_losses(database, self.source.made.losses)
         for code, message in notes:
             database.insert("conversion_issues", {"code": code, "severity": "notice", "message": message})
             self.on_event(Found(code=code, message=message))
         write_checkpoint(database, self.checkpoint)
         database.execute("COMMIT")
-        if self.source.made is not None:
-            notes.append(("dwg_import", self.source.made.note))
-            self._take_losses(database, self.source.made.losses)
 
-    def _continue(self, database: Database, checkpoint: Checkpoint) -> None:
-        self.checkpoint = checkpoint
-        self.resumed_from = checkpoint.entities_read
-        if checkpoint.status == "in_progress":
-            self.shared = {r[0] for r in database.rows("SELECT geometry_hash FROM base_geometries WHERE id < 0")}
     def _take_losses(self, database: Database, losses: tuple[Loss, ...]) -> None:
         """Account for what a DWG had in model space and its converter did not pass on: read, and skipped."""
         lost, now = sum(loss.count for loss in losses if loss.space == "model"), self.checkpoint
@@ -268,8 +278,16 @@ class _Run:
             now, entities_read=lost, entities_skipped=lost, total_entities=now.total_entities + lost
         )  # fmt: skip
 
+    def _continue(self, database: Database, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self.resumed_from = checkpoint.entities_read
+        if checkpoint.status == "in_progress":
+            self.shared = {r[0] for r in database.rows("SELECT geometry_hash FROM base_geometries WHERE id < 0")}
             told = database.rows("SELECT message FROM conversion_issues WHERE severity = 'notice'")
             self.told = {r[0] for r in told}
+
+    def _entities(self) -> Stream:
+        return Stream(self.source, self.scope.sections, CHUNK_BYTES)
 
     def _stream(self, section: str) -> Stream:
         return Stream(self.source, [s for s in self.found.sections if s.name == section], CHUNK_BYTES)
@@ -285,7 +303,7 @@ class _Run:
         )  # fmt: skip
         chooser = Chooser(self.plan.rules, tables)
         size = self.options.batch_size or BATCH_ENTITIES
-        stream = self._stream("ENTITIES")
+        stream = self._entities()
         place = Place(self.checkpoint.section, self.checkpoint.byte_offset, self.checkpoint.line_number)
         ahead = Ahead(stream.chunks(place, size))
         with Writer(database) as writer, contextlib.closing(ahead):
@@ -294,8 +312,10 @@ class _Run:
                 batch = batch or Batch(checkpoint=self.checkpoint)
                 self._take(chunk, chooser, builder, batch)
                 self._notes(blocks, batch)
+                step = self.governor.look(memory.rss, memory.trim)
+                stream.chunk_bytes = self.governor.chunk_bytes
                 cause = self.should_leave()
-                if batch.entities >= size or cause:
+                if batch.entities >= self.governor.batch_entities or cause or step is memory.Step.LEAVE:
                     self._hand_over(writer, batch)
                     batch = None
                 self._advanced(Phase.READ)
@@ -303,8 +323,7 @@ class _Run:
                     writer.drain()
                     self._tell_committed(writer)
                     raise Left(cause, self.checkpoint.current_batch_number, self.checkpoint.entities_read)
-                self._govern(stream)
-                if batch is None and memory.decide(memory.rss(), self.options.max_memory_bytes) is memory.Step.LEAVE:
+                if step is memory.Step.LEAVE:
                     self._leave_for_memory(writer)
             if batch is not None:
                 self._hand_over(writer, batch)
@@ -329,18 +348,9 @@ class _Run:
                 )
             )  # fmt: skip
 
-    def _govern(self, stream: Stream) -> None:
-        step = memory.decide(memory.rss(), self.options.max_memory_bytes)
-        if step is memory.Step.NONE:
-            return
-        stream.chunk_bytes = max(_LEAST_CHUNK_BYTES, stream.chunk_bytes // 2)
-        if step in {memory.Step.TRIM, memory.Step.LEAVE}:
-            memory.trim()
-
     def _leave_for_memory(self, writer: Writer) -> None:
-        """Commit and end, unless trimming helped after all."""
+        """Commit and end."""
         writer.drain()
-        memory.trim()
         self._tell_committed(writer)
         if self.checkpoint.current_batch_number - self.begun_at_batch <= _FIRST_BATCHES:
             limit = (self.options.max_memory_bytes or 0) >> 20
@@ -349,25 +359,27 @@ class _Run:
 
     def _take(self, chunk: Chunk, chooser: Chooser, builder: Builder, batch: Batch) -> None:
         """Read, match and build a chunk into the batch."""
-        head = heads(chunk, self.found.codec)
+        view = self.scope.view(chunk, heads(chunk, self.found.codec))
+        head = view.head
         block_names, block_of = self._block_names(chunk)
         true_names = [self.found.true_names.get(name.upper(), name) for name in block_names]
         rule, reasons = chooser.choose(chunk, head, (block_names, block_of), true_names)
+        reasons = self.scope.apply(view, rule, reasons)
         bad = bad_entities(chunk)
         rule[bad] = -1
         bad = bad[~head.paper[bad]]
         if chunk.damage is not None and chunk.count:
             rule[chunk.owner[-1]] = -1
         built = builder.build(chunk, np.flatnonzero(rule >= 0), rule, chooser.elements, (block_names, block_of))
-        account = settle(chunk, head, (true_names, block_of), reasons, built, bad, self.told)
-        self._record(chunk, head, true_names, block_of, rule, chooser.elements, built, batch)
+        account = settle(chunk, view, (true_names, block_of), reasons, built, bad, self.told)
+        self._record(chunk, view, true_names, block_of, rule, chooser.elements, built, batch)
         self._progress(chunk, head, account, built, batch)
 
     def _record(
-        self, chunk: Chunk, head: Heads, block_names: list[str], block_of: Ints, rule: Ints, elements: list[Element],
+        self, chunk: Chunk, view: View, block_names: list[str], block_of: Ints, rule: Ints, elements: list[Element],
         built: Built, batch: Batch,
     ) -> None:  # fmt: skip
-        at = built.entity
+        at, head = built.entity, view.head
         index = pa.array(at)
         first = self.checkpoint.elements_written + 1
         main = np.cumsum(~chunk.follower) - 1
@@ -380,9 +392,18 @@ class _Run:
             layer=pa.array(head.layers, type=pa.string()).take(pa.array(head.layer_of[at])),
             block=blocks.take(pa.array(block_of[at])),
         )
-        texts = replace(texts, name=names(elements, rule[at], texts, chunk, at, self.found.codec))
-        same = rows.Constants(filepath=self.source.path.name, building="Building", storey="Level 0")
+        texts = replace(
+            texts, name=names(elements, rule[at], texts, chunk, at, self.found.codec),
+            rgba=self._colors(chunk, head, at, [elements[k] for k in np.unique(rule[at]).tolist()]),
+            layout=view.named(at),
+        )  # fmt: skip
+        same = rows.Constants(
+            filepath=self.source.path.name, building="Building", storey="Level 0",
+            drawn=self.options.colors is Colors.DRAWING,
+        )  # fmt: skip
         origin = np.array(self.plan.origin)
+        if texts.layout is not None:  # a sheet has a frame of its own
+            origin = np.where(view.paper[at, None], 0.0, origin)
         self.spool.add(built.center - origin, built.size)
         batch.add("elements_meta", rows.meta(built, texts, rule[at], elements, first, same))
         batch.add("element_transforms", rows.transforms(built, texts, first, origin))
@@ -392,6 +413,12 @@ class _Run:
             batch.add("base_geometries", rows.shared_bodies(fresh, len(self.shared) + 1))
             self.shared.update(body.key for body in fresh)
         batch.add("element_properties", properties(chunk, at, texts.guid, first, self.found.codec))
+
+    def _colors(self, chunk: Chunk, head: Heads, at: Ints, elements: list[Element]) -> Any:
+        """Return the drawing's colours of entities, None where no element wants them."""
+        if self.options.colors is Colors.RULE and all(element.material_rgba for element in elements):
+            return None
+        return colors.colors(chunk, head, at, self.scope.layers)
 
     def _progress(self, chunk: Chunk, head: Heads, account: Account, built: Built, batch: Batch) -> None:
         counts: Counts = account.counts
@@ -405,6 +432,7 @@ class _Run:
         now = self.checkpoint
         self.checkpoint = replace(
             now, entities_read=now.entities_read + counts.read, entities_matched=now.entities_matched + counts.matched,
+            entities_exploded=now.entities_exploded + counts.exploded,
             entities_skipped=now.entities_skipped + counts.skipped, error_count=now.error_count + counts.errors,
             ordinal=now.ordinal + mains, elements_written=now.elements_written + len(built.entity),
             section=chunk.next.section, byte_offset=chunk.next.offset, line_number=chunk.next.line,
@@ -472,7 +500,9 @@ class _Run:
             match_rate=done.entities_matched / done.entities_read if done.entities_read else 0.0,
             batches=done.current_batch_number, resumed_from=self.resumed_from, resume_note=self.resume_note,
             elapsed_s=elapsed, entities_per_s=fresh / elapsed if elapsed > 0 else 0.0,
-            peak_rss_bytes=memory.peak_rss(), issues=dict(issues),
+            peak_rss_bytes=memory.peak_rss(), issues=dict(issues), incomplete=self.incomplete,
+            dwg_note=self.source.made.note if self.source.made else "", exploded=done.entities_exploded,
+            content_read=done.content_read, content_matched=done.content_matched,
         )  # fmt: skip
 
     def _report_rows(self, report: Report) -> dict[str, Any]:
@@ -484,15 +514,13 @@ class _Run:
         }  # fmt: skip
 
     def _bytes_total(self) -> int:
-        return sum(s.end - s.start for s in self.found.sections if s.name == "ENTITIES")
+        return sum(s.end - s.start for s in self.scope.sections)
 
     def _bytes_done(self) -> int:
-        sections = [s for s in self.found.sections if s.name == "ENTITIES"]
+        sections = self.scope.sections
         before = sum(s.end - s.start for s in sections[: self.checkpoint.section])
         here = sections[self.checkpoint.section] if self.checkpoint.section < len(sections) else None
         return before + (max(0, self.checkpoint.byte_offset - here.start) if here else 0)
-            dwg_note=self.source.made.note if self.source.made else "", exploded=done.entities_exploded,
-            content_read=done.content_read, content_matched=done.content_matched,
 
     def _advanced(self, phase: Phase) -> None:
         elapsed = max(time.monotonic() - self.began, 1e-6)
@@ -503,6 +531,7 @@ class _Run:
                 bytes_total=self._bytes_total(), entities_read=done.entities_read,
                 entities_total=self.found.entities_total, elements_written=done.elements_written,
                 batch=done.current_batch_number, error_count=done.error_count, rss_bytes=memory.rss(),
+                memory_step=self.governor.step.value,
                 entities_per_s=(done.entities_read - self.resumed_from) / elapsed,
             )
         )  # fmt: skip
@@ -544,7 +573,7 @@ class _LazyBlocks(Blocks):
 
 
 def _ledger(database: Database) -> list[LedgerRow]:
-    names = "entity_type, layer, block, space, outcome, reason, count, first_handle"
+    names = "entity_type, layer, block, space, layout, origin, outcome, reason, count, first_handle"
     found = database.rows(f"SELECT {names} FROM ledger ORDER BY rowid")
     return [LedgerRow(**dict(zip(names.split(", "), row, strict=True))) for row in found]
 

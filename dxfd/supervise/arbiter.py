@@ -13,8 +13,6 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 
-import msgspec
-
 from dxfd import logs
 from dxfd.config.model import Settings
 from dxfd.contract.progress import Progress, WorkOrder
@@ -23,19 +21,19 @@ from dxfd.contract.times import Clock
 from dxfd.errors import DiskFullError, StaleAttemptError, StoreBusyError
 from dxfd.store.queue import Queue
 from dxfd.store.rows import JobRow
-from dxfd.supervise import meter
+from dxfd.supervise import cgroups, meter
+from dxfd.supervise.admission import Admission, Admitted, Capacity
 from dxfd.supervise.child import Child
+from dxfd.supervise.clocks import Clocks
 from dxfd.supervise.exits import Killed, Policy, judge
 from dxfd.supervise.finished import log_finished
-from dxfd.supervise.memory import Action, decide
+from dxfd.supervise.memory import Action, Sample, decide
 from dxfd.supervise.recover import Leftover, find_leftovers, settle
-from dxfd.supervise.scheduler import Wish, pick, worker_count
 
 PROGRESS_WRITE_S = 1.0
 """Progress of a job is written to the queue this often at most."""
 MEASURE_S = 0.5
 TROUBLE_LOG_S = 60.0
-CANDIDATES = 64
 _DEFAULT_BATCH = 20_000
 """What is halved after memory trouble when no batch size is set."""
 _LEAST_BATCH = 1_000
@@ -43,18 +41,10 @@ _LEAST_BATCH = 1_000
 log = logs.get_logger()
 
 
-class Capacity(msgspec.Struct, frozen=True, kw_only=True):
-    """What there is to run workers with."""
-
-    workers: int
-    budget_bytes: int
-
-
 class Arbiter:
     """Runs the jobs of one queue.
 
     Attributes:
-        capacity: workers and memory it may use.
         draining: it starts nothing any more and ends once its workers have left.
     """
 
@@ -81,21 +71,25 @@ class Arbiter:
         self._trouble_at = float("-inf")
         self._paused = queue.listing.paused()
         self.draining = False
-        budget = settings.memory_budget.of(meter.host_memory_bytes())
-        self.capacity = Capacity(
-            budget_bytes=budget,
-            workers=worker_count(
-                settings.max_workers, cores=meter.cores(), budget_bytes=budget, limit_bytes=settings.memory_limit
-            ),
-        )
-        self._policy = Policy(
-            retry_base_s=settings.retry_base_s,
-            retry_cap_s=settings.retry_cap_s,
-            quarantine_after=settings.quarantine_after,
-            worker_timeout_s=settings.worker_timeout_s,
-        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._admission = Admission(queue, settings, self._wake_from_thread)
+        self._clocks = Clocks()
+        self._groups = cgroups.WorkerGroups(None)
+        self._policy = _policy(settings)
 
     # --- what the control side asks ---------------------------------------------------------------------------
+
+    @property
+    def capacity(self) -> Capacity:
+        """Workers and memory it may use."""
+        return self._admission.capacity
+
+    def apply(self, settings: Settings) -> None:
+        """Take new settings; what runs goes on with what it was started with."""
+        self._settings = settings
+        self._policy = _policy(settings)
+        self._admission.apply(settings)
+        self.wake()
 
     @property
     def workers_running(self) -> int:
@@ -152,11 +146,16 @@ class Arbiter:
         """Begin the next round at once."""
         self._wake.set()
 
+    def _wake_from_thread(self) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                self._loop.call_soon_threadsafe(self.wake)
+
     def why(self, row: JobRow) -> str:
         """Return in one line why a job is not running, "" when there is nothing to say."""
         match row.state:
             case JobState.QUEUED:
-                return self._why_queued()
+                return self._why_queued(row)
             case JobState.RETRY_WAIT:
                 return f"next attempt at {row.not_before}: {row.error_message}"
             case JobState.PAUSING:
@@ -164,15 +163,17 @@ class Arbiter:
             case JobState.CANCELLING:
                 return "waiting for its worker to leave"
             case JobState.PAUSED:
-                return "paused by a user"
+                return row.error_message or "paused by a user"
             case _:
                 return row.error_message
 
-    def _why_queued(self) -> str:
+    def _why_queued(self, row: JobRow) -> str:
         if self.draining:
             return "the daemon is shutting down"
         if self._paused:
             return "the queue is paused"
+        if reason := self._admission.why(row.id):
+            return reason
         if len(self._children) >= self.capacity.workers:
             return f"all {self.capacity.workers} workers are busy"
         if self._children:
@@ -184,10 +185,14 @@ class Arbiter:
     async def run(self) -> None:
         """Do the rounds until drained."""
         self._began_at = _now()
+        self._loop = asyncio.get_running_loop()
+        self._groups = cgroups.delegated(wanted=self._settings.worker_cgroups)
+        log.info("worker_cgroups", root=str(self._groups.root or ""), why_not=self._groups.why_not)
         self._leftovers = find_leftovers(self._queue)
         if self._leftovers:
             log.info("recovering", jobs=[left.job_id for left in self._leftovers])
         duties: tuple[tuple[str, Callable[[], Awaitable[None] | None]], ...] = (
+            ("look_at_clocks", self._look_at_clocks),
             ("reap", self._reap),
             ("recover", self._recover),
             ("note", self._note),
@@ -205,6 +210,7 @@ class Arbiter:
                 self._on_round()
                 await self._rest()
         finally:
+            self._admission.close()
             # Whatever ends this task, no worker outlives its supervisor unnoticed.
             for child in self._children.values():
                 child.kill(Killed.STUBBORN)
@@ -227,6 +233,17 @@ class Arbiter:
             async with asyncio.timeout(self._settings.tick_s):
                 await self._wake.wait()
 
+    def _look_at_clocks(self) -> None:
+        """Excuse everybody when this process stood still, and move retries when the system's clock was set."""
+        stood_s, set_s = self._clocks.look(_now(), self._clock(), tick_s=self._settings.tick_s)
+        if stood_s:
+            log.warning("daemon_stood_still", seconds=round(stood_s, 1))
+            for child in self._children.values():
+                child.excuse(stood_s)
+        if set_s:
+            moved = self._queue.jobs.shift_retries(set_s)
+            log.warning("clock_was_set", by_s=round(set_s, 1), retries_moved=moved)
+
     def _reap(self) -> None:
         """Write down how workers ended."""
         for job_id, child in list(self._children.items()):
@@ -236,6 +253,7 @@ class Arbiter:
                 except StaleAttemptError as error:
                     log.warning("stale_attempt", job_id=job_id, text=error.message)
                 self._children.pop(job_id)
+                self._groups.remove(child.group)
                 self._written.pop(job_id, None)
                 self._noted.discard(child.order.attempt_token)
 
@@ -254,6 +272,8 @@ class Arbiter:
             exit_status=ending.exit_status,
             peak_rss_bytes=ending.peak_rss_bytes,
         )
+        if ending.cause == "finished":
+            self._admission.learn(row, ending.peak_rss_bytes)
         if row.state in FINAL:
             log_finished(row, ending.report, peak_rss_bytes=ending.peak_rss_bytes, now_s=self._clock())
 
@@ -291,15 +311,26 @@ class Arbiter:
                 child.kill(Killed.HUNG)
 
     def _govern_memory(self) -> None:
-        """End workers that are past their wall."""
+        """End workers that are past their wall; while all are past the budget, ask one to leave."""
         if _now() - self._measured_at < MEASURE_S:
             return
         self._measured_at = _now()
-        for job_id, child in self._children.items():
-            rss = child.measure()
-            if decide(rss, limit_bytes=child.limit_bytes, wall=self._settings.memory_wall) is Action.END:
-                log.warning("worker_past_memory_wall", job_id=job_id, rss_bytes=rss, limit_bytes=child.limit_bytes)
+        samples = [
+            Sample(job_id=job_id, used_bytes=child.measure(), limit_bytes=child.limit_bytes)
+            for job_id, child in self._children.items()
+        ]
+        leaving = {job_id for job_id, child in self._children.items() if child.leave_cause or child.ended}
+        actions = decide(samples, leaving, wall=self._settings.memory_wall, budget_bytes=self.capacity.budget_bytes)
+        for sample in samples:
+            child, action = self._children[sample.job_id], actions.get(sample.job_id, Action.KEEP)
+            if action is Action.KEEP:
+                continue
+            words = "worker_past_memory_wall" if action is Action.END else "workers_past_memory_budget"
+            log.warning(words, job_id=sample.job_id, rss_bytes=sample.used_bytes, limit_bytes=sample.limit_bytes)
+            if action is Action.END:
                 child.kill(Killed.MEMORY)
+            else:
+                child.leave("memory" if sample.used_bytes > sample.limit_bytes else "host")
 
     def _promote_due(self) -> None:
         """Queue jobs whose retry delay is over."""
@@ -310,37 +341,40 @@ class Arbiter:
         """Start what the scheduler picks."""
         if self.draining or self._paused or len(self._children) >= self.capacity.workers:
             return
-        rows = {row.id: row for row in self._queue.listing.runnable(CANDIDATES)}
-        chosen = pick(
-            (Wish(row.id, self._limit_of(row)) for row in rows.values()),
-            [child.limit_bytes for child in self._children.values()],
-            max_workers=self.capacity.workers,
-            budget_bytes=self.capacity.budget_bytes,
-        )
-        for job_id in chosen:
-            await self._start_one(rows[job_id])
+        for admitted in self._admission.choose([child.limit_bytes for child in self._children.values()]):
+            await self._start_one(admitted)
 
-    async def _start_one(self, queued: JobRow) -> None:
+    async def _start_one(self, admitted: Admitted) -> None:
+        queued = admitted.row
         # While the process before was being spawned, a user may have changed this job or held the queue.
         if self.draining or self._paused or self._queue.jobs.get(queued.id).state is not JobState.QUEUED:
             return
         row = self._queue.jobs.claim(queued.id, secrets.token_hex(16))
         child = Child(
-            self._order(row),
-            self._limit_of(row),
+            self._order(row, admitted.limit_bytes),
+            admitted.limit_bytes,
             batch_before=queued.progress.batch if queued.progress is not None else 0,
             on_news=self.wake,
+            group=self._groups.make(
+                row.id,
+                high_bytes=admitted.limit_bytes,
+                max_bytes=int(admitted.limit_bytes * self._settings.memory_wall),
+            ),
         )
         self._children[row.id] = child
         await child.start(self._settings.log_level)
-        log.info("attempt_started", job_id=row.id, attempt=row.attempt, pid=child.pid, source=row.source)
+        log.info(
+            "attempt_started",
+            job_id=row.id,
+            attempt=row.attempt,
+            pid=child.pid,
+            source=row.source,
+            limit_bytes=admitted.limit_bytes,
+        )
         if child.process is not None:
             self._queue.jobs.set_process(child.order.attempt_token, child.process)
 
-    def _limit_of(self, row: JobRow) -> int:
-        return row.options.max_memory_bytes or self._settings.memory_limit
-
-    def _order(self, row: JobRow) -> WorkOrder:
+    def _order(self, row: JobRow, limit_bytes: int) -> WorkOrder:
         batch = row.options.batch_size or self._settings.batch_size
         if row.halvings:
             batch = max(_LEAST_BATCH, (batch or _DEFAULT_BATCH) >> row.halvings)
@@ -354,16 +388,26 @@ class Arbiter:
             templates=row.options.templates or self._settings.templates,
             units=row.options.units,
             batch_size=batch,
-            max_memory_bytes=self._limit_of(row),
+            max_memory_bytes=limit_bytes,
+            io_timeout_s=self._settings.io_timeout_s,
             max_errors=row.options.max_errors,
             error_action=row.options.error_action,
-            restart=row.restart,
-        )
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
             dwg_converter=self._settings.dwg_converter,
             dwg_path=self._settings.dwg_path,
             dwg_timeout_s=self._settings.dwg_timeout_s,
             dwg_memory_bytes=self._settings.dwg_memory_limit,
+            restart=row.restart,
+        )
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        retry_base_s=settings.retry_base_s,
+        retry_cap_s=settings.retry_cap_s,
+        quarantine_after=settings.quarantine_after,
+        worker_timeout_s=settings.worker_timeout_s,
+    )
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

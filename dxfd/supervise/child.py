@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import msgspec
 
@@ -29,13 +30,19 @@ from dxfd.contract.progress import (
     WorkOrder,
 )
 from dxfd.store.rows import WorkerProcess
-from dxfd.supervise import meter
+from dxfd.supervise import cgroups, meter
 from dxfd.supervise.exits import Ended, Killed
 
 MAX_LINE_BYTES = 32 * 1024**2
 """The report of a drawing with very many layers is the longest line."""
 PIPES_GRACE_S = 2.0
 """How long pipes may stay open after the exit (somebody else holds them)."""
+LINES_AT_ONCE = 100
+"""After so many lines of one pipe the others, and everybody else on the loop, have their turn."""
+FLOOD_REST_S = 0.01
+"""... and the reader rests: a worker that floods its pipe is slowed down by it, not the daemon."""
+LOG_LINES_PER_S = 200
+"""Lines of one worker's stderr that go into the log; what is beyond is counted, not kept."""
 _NOT_INHERITED = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
 
 log = logs.get_logger()
@@ -47,6 +54,7 @@ class Child:
 
     Attributes:
         order: what it was told to do.
+        group: the cgroup it runs in, None without one.
         limit_bytes: its memory limit, which its admission was paid with.
         process: who it is, once it runs.
         started: its first event, once it came.
@@ -57,8 +65,17 @@ class Child:
         ended: it has exited and its pipes are read.
     """
 
-    def __init__(self, order: WorkOrder, limit_bytes: int, batch_before: int, on_news: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        order: WorkOrder,
+        limit_bytes: int,
+        batch_before: int,
+        on_news: Callable[[], None],
+        *,
+        group: Path | None = None,
+    ) -> None:
         self.order = order
+        self.group = group
         self.limit_bytes = limit_bytes
         self.process: WorkerProcess | None = None
         self.started: Started | None = None
@@ -108,10 +125,17 @@ class Child:
             return
         self.heard_at = _now()
         self.process = meter.identify(self._handle.pid)
+        if self.group is not None:
+            cgroups.enter(self.group, self._handle.pid)  # before its order comes: what it takes is counted there
         self._write(self.order)
         if self.leave_cause:
             self._write(Leave(cause=self.leave_cause))
         self._task = asyncio.create_task(self._follow(self._handle), name=f"worker-{self.order.job_id}")
+
+    def excuse(self, by_s: float) -> None:
+        """Do not count a time against it in which the daemon itself did nothing."""
+        self.heard_at += by_s
+        self.leave_at += by_s
 
     def leave(self, cause: str) -> None:
         """Tell it to commit its batch and end; a second cause only replaces the word in our books."""
@@ -156,6 +180,7 @@ class Child:
             batch_before=self._batch_before,
             peak_rss_bytes=self._peak_rss_bytes,
             limit_bytes=self.limit_bytes,
+            out_of_memory=cgroups.was_out_of_memory(self.group),
         )
 
     async def _follow(self, handle: asyncio.subprocess.Process) -> None:
@@ -187,13 +212,33 @@ class Child:
                 log.warning("worker_event_not_understood", job_id=self.order.job_id, reason=str(error))
 
     async def _read_stderr(self, handle: asyncio.subprocess.Process) -> None:
+        second, lines = 0, 0
         async for line in _lines(handle.stderr):
-            logs.relay(line, job_id=self.order.job_id, attempt=self.order.attempt)
+            if int(_now()) != second:
+                self._tell_dropped(lines)
+                second, lines = int(_now()), 0
+            lines += 1
+            if lines <= LOG_LINES_PER_S:
+                logs.relay(line, job_id=self.order.job_id, attempt=self.order.attempt)
+        self._tell_dropped(lines)
+
+    def _tell_dropped(self, lines: int) -> None:
+        if lines > LOG_LINES_PER_S:
+            log.warning("worker_lines_dropped", job_id=self.order.job_id, lines=lines - LOG_LINES_PER_S)
 
     def _hear(self, event: WorkerEvent) -> None:
         match event:
             case Progress():
+                step = self.progress.memory_step if self.progress is not None else ""
                 self.progress = event
+                if event.memory_step != step:
+                    log.info(
+                        "worker_memory_step",
+                        job_id=self.order.job_id,
+                        step=event.memory_step or "none",
+                        rss_bytes=event.rss_bytes,
+                        limit_bytes=self.limit_bytes,
+                    )
                 self._batch = max(self._batch, event.batch)
                 self._peak_rss_bytes = max(self._peak_rss_bytes, event.rss_bytes)
                 return
@@ -231,7 +276,13 @@ class Child:
 
 async def _lines(stream: asyncio.StreamReader | None) -> AsyncIterator[bytes]:
     """Yield the lines of a pipe; one that is too long is dropped with a word in the log."""
+    since, lines = _now(), 0
     while stream is not None:
+        lines += 1
+        if lines == LINES_AT_ONCE:
+            # readline() does not wait while lines are in the buffer: without a rest a flood would have the loop alone.
+            await asyncio.sleep(FLOOD_REST_S if _now() - since < 10 * FLOOD_REST_S else 0)
+            since, lines = _now(), 0
         try:
             line = await stream.readline()
         except ValueError:

@@ -7,10 +7,14 @@
 | said `left` because its memory limit was near   | memory   | LOSE, EXHAUST, QUARANTINE | yes     | yes   |
 | said `failed`, permanent                        | failed   | FAIL                      | yes     |       |
 | said `failed`, retryable                        | failed   | LOSE, EXHAUST             | yes     |       |
+| said `failed`, E_DISK_FULL                      | disk_full | LOSE                     |         |       |
+| said `failed`, E_IO_TIMEOUT                     | timeout  | LOSE                      |         |       |
+| said `failed`, E_OUTPUT_BUSY                    | locked   | LOSE, then HOLD           | yes     |       |
 | said `failed`, E_MEMORY                         | memory   | LOSE, EXHAUST, QUARANTINE | yes     | yes   |
 | killed by us: told to leave and did not         | cut_off  | CUT_OFF                   |         |       |
 | killed by us: past the memory wall              | memory   | LOSE, EXHAUST, QUARANTINE | yes     | yes   |
 | killed by us: silent for too long               | hung     | LOSE, EXHAUST             | yes     |       |
+| killed by the kernel: past its cgroup's limit   | memory   | LOSE, EXHAUST, QUARANTINE | yes     | yes   |
 | any other signal                                | signal   | LOSE, EXHAUST, QUARANTINE | yes     | yes   |
 | any other exit, or it could not be started      | failed   | LOSE, EXHAUST             | yes     |       |
 
@@ -31,11 +35,22 @@ from dxfd.config.units import format_bytes, format_seconds
 from dxfd.contract.progress import Done, Failed, Left, Progress
 from dxfd.contract.states import JobEvent
 from dxfd.contract.times import iso
-from dxfd.errors import DiskFullError, DxfdError, FailureClass, MemoryLimitError, WorkerHungError, WorkerLostError
+from dxfd.errors import (
+    DiskFullError,
+    DxfdError,
+    FailureClass,
+    IoTimeoutError,
+    MemoryLimitError,
+    OutputBusyError,
+    WorkerHungError,
+    WorkerLostError,
+)
 from dxfd.store.rows import Ending, JobRow
 from dxfd.supervise.backoff import delay_s
 
 DISK_FULL_DELAY_S: Final = 30.0
+LOCK_TRIES: Final = 5
+"""So often a locked output is tried, with delays of 1, 2, 4 and 8 s (retry_base_s) between; then the job is held."""
 _OWN_SIGNALS: Final = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
 """What a process gets for its own fault; SIGKILL and the like come from outside (a person, a host out of memory)."""
 
@@ -74,6 +89,8 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """Last batch known before this attempt."""
     peak_rss_bytes: int = 0
     limit_bytes: int = 0
+    out_of_memory: bool = False
+    """The kernel ended it for its cgroup's limit."""
 
 
 class _Loss(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,7 +154,7 @@ def _loss(ended: Ended, policy: Policy) -> _Loss:
             death=is_memory,
             crash=ended.last.error_code == DxfdError.code,
         )
-    if ended.killed is Killed.MEMORY:
+    if ended.killed is Killed.MEMORY or ended.out_of_memory:
         words = f"the worker grew far past its limit of {format_bytes(ended.limit_bytes)} and was ended"
         return _Loss(cause="memory", code=memory.code, message=words, hint=memory.default_hint, death=True)
     if ended.killed is Killed.HUNG:
@@ -155,12 +172,14 @@ def _loss(ended: Ended, policy: Policy) -> _Loss:
 
 
 def _lost(base: Ending, loss: _Loss, job: JobRow, policy: Policy, now_s: float) -> tuple[JobEvent, Ending]:
-    if loss.code == DiskFullError.code:
-        # Not the job's fault, and no number of tries makes room: it waits, uncharged, and looks again.
+    if loss.code == OutputBusyError.code:
+        return _locked(base, loss, job, policy, now_s)
+    if loss.code in {DiskFullError.code, IoTimeoutError.code}:
+        # Not the job's fault, and no number of tries makes room or brings a share back: it waits, uncharged, and looks.
         delay = min(policy.retry_cap_s, max(policy.retry_base_s, DISK_FULL_DELAY_S))
         return JobEvent.LOSE, msgspec.structs.replace(
             base,
-            cause="disk_full",
+            cause="disk_full" if loss.code == DiskFullError.code else "timeout",
             detail=loss.message,
             error_code=loss.code,
             error_message=loss.message,
@@ -188,6 +207,25 @@ def _lost(base: Ending, loss: _Loss, job: JobRow, policy: Policy, now_s: float) 
         return JobEvent.EXHAUST, ending
     delay = delay_s(charged, base_s=policy.retry_base_s, cap_s=policy.retry_cap_s)
     return JobEvent.LOSE, msgspec.structs.replace(ending, not_before=iso(now_s + delay))
+
+
+def _locked(base: Ending, loss: _Loss, job: JobRow, policy: Policy, now_s: float) -> tuple[JobEvent, Ending]:
+    """Try a locked output again after growing delays; then only a person can say who holds it and why."""
+    tries = (0 if base.progressed else job.attempts_charged) + 1
+    ending = msgspec.structs.replace(
+        base, cause="locked", detail=loss.message, error_code=loss.code, error_message=loss.message,
+        error_hint=loss.hint, charged=True,
+    )  # fmt: skip
+    if tries < LOCK_TRIES:
+        delay = delay_s(tries, base_s=policy.retry_base_s, cap_s=policy.retry_cap_s)
+        return JobEvent.LOSE, msgspec.structs.replace(ending, not_before=iso(now_s + delay))
+    return JobEvent.HOLD, msgspec.structs.replace(
+        ending,
+        charged=False,
+        progressed=True,  # whoever resumes it begins to count anew
+        error_message=f"{loss.message}, still after {tries} tries",
+        error_hint=f"end the other program, then  dxfctl resume {job.id}",
+    )
 
 
 def _signal_name(number: int) -> str:

@@ -25,16 +25,9 @@ def rss_bytes(pid: int) -> int:
         return 0
 
 
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
-def host_memory_bytes(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> int:
-    """Return the memory there is to share out: the lowest limit of our own cgroup and those above, else physical."""
-    physical = int(psutil.virtual_memory().total)
-    limit = cgroup_limit_bytes(proc, cgroups)
-    return physical if limit is None else min(physical, limit)
+def physical_bytes() -> int:
+    """Return the memory of this machine."""
+    return int(psutil.virtual_memory().total)
 
 
 def cgroup_limit_bytes(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> int | None:
@@ -72,6 +65,47 @@ def _limits_up(root: Path, path: str, name: str) -> list[int]:
         if group == root or root not in group.parents:
             return found
         group = group.parent
+
+
+def memory_pressure(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> float | None:
+    """Return the share of the last ten seconds in which some task waited for memory; None where that is not told.
+
+    That of our own cgroup where there is one (v2), else the host's.
+    """
+    for path in (own_group(proc, cgroups), proc / "pressure"):
+        if path is None:
+            continue
+        name = "memory" if path == proc / "pressure" else "memory.pressure"
+        try:
+            line = (path / name).read_text().partition("\n")[0]
+        except OSError:  # EOPNOTSUPP too: the kernel was started without it
+            continue
+        kind, _, fields = line.partition(" ")
+        values = dict(field.split("=", 1) for field in fields.split() if "=" in field)
+        if kind == "some" and "avg10" in values:
+            return float(values["avg10"]) / 100
+    return None
+
+
+def own_group(proc: Path, cgroups: Path) -> Path | None:
+    """Return the folder of our own cgroup (v2); None at the root, whose pressure is the host's."""
+    try:
+        lines = (proc / "self/cgroup").read_text().splitlines()
+    except OSError:
+        return None
+    own = next((line[3:] for line in lines if line.startswith("0::")), "/").strip("/")
+    if not own:
+        return None
+    return next((root / own for root in (cgroups, cgroups / "unified") if (root / own).is_dir()), None)
+
+
+def free_bytes(folder: Path) -> int | None:
+    """Return the room on the disk of a folder for this user, None when the system does not say."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return None
+    return found.f_bavail * found.f_frsize
 
 
 def boot_id() -> str:

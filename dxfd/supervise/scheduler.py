@@ -28,8 +28,3 @@ def pick(wishes: Iterable[Wish], running_bytes: Sequence[int], *, max_workers: i
         chosen.append(wish.job_id)
         workers, used = workers + 1, used + wish.limit_bytes
     return chosen
-
-
-def worker_count(configured: int, *, cores: int, budget_bytes: int, limit_bytes: int) -> int:
-    """Return how many workers run at a time: what is configured, else as many as cores and memory allow, at least 1."""
-    return configured or max(1, min(cores, budget_bytes // limit_bytes))

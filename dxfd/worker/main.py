@@ -19,7 +19,7 @@ from dxfd.contract.progress import Done, Failed, Left, WorkOrder
 from dxfd.convert.patience import watch
 from dxfd.convert.types import ConvertOptions, DwgOptions, ErrorAction, Report, ResumePolicy
 from dxfd.convert.types import Left as LeftAtCheckpoint
-from dxfd.errors import DiskFullError, DxfdError, MemoryLimitError
+from dxfd.errors import DiskFullError, DxfdError, IoTimeoutError, MemoryLimitError
 from dxfd.worker.commands import Commands
 from dxfd.worker.report import Reporter, private_stdout
 
@@ -45,6 +45,8 @@ def main() -> int:
         return WorkerExit.NO_ORDER
     commands.listen()
     reporter = Reporter(reporter_fd, lambda: commands.leave("orphaned"))
+    if order.io_timeout_s:
+        watch(order.io_timeout_s, lambda what, seconds: _give_up(reporter, what, seconds))
     return run(order, commands, reporter)
 
 
@@ -97,14 +99,21 @@ def options_of(order: WorkOrder) -> ConvertOptions:
         max_errors=order.max_errors,
         error_action=ErrorAction(order.error_action),
         resume=ResumePolicy.RESTART if order.restart else ResumePolicy.AUTO,
-    )
-
         dwg=DwgOptions(
             converter=order.dwg_converter,
             path=order.dwg_path,
             timeout_s=order.dwg_timeout_s,
             memory_bytes=order.dwg_memory_bytes,
         ),
+    )
+
+
+def _give_up(reporter: Reporter, what: str, seconds: float) -> None:
+    """End the process: a thread of it hangs in the system and nothing can call it back."""
+    log.error("file_operation_hangs", what=what, seconds=round(seconds, 1))
+    error = IoTimeoutError(f"{what} takes longer than {seconds:.0f} s: the disk or share does not answer")
+    os._exit(_failed(reporter, error))
+
 
 def _failed(reporter: Reporter, error: DxfdError) -> WorkerExit:
     reporter.send(

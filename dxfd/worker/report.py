@@ -36,7 +36,7 @@ class Reporter:
         self._clock = clock
         self._broken = False
         self._sent_at = float("-inf")
-        self._phase = ""
+        self._what: tuple[str, str] = ("", "")
 
     def send(self, event: WorkerEvent) -> None:
         """Send one event; blocks while the pipe is full."""
@@ -51,7 +51,7 @@ class Reporter:
             self._on_broken()
 
     def convert_event(self, event: Event) -> None:
-        """Send what the conversion said; progress at most five times a second, but every change of phase."""
+        """Send what the conversion said; progress at most five times a second, but every change of phase or step."""
         match event:
             case Advanced():
                 self._progress(event)
@@ -78,9 +78,10 @@ class Reporter:
 
     def _progress(self, event: Advanced) -> None:
         now = self._clock()
-        if event.phase == self._phase and now - self._sent_at < PROGRESS_INTERVAL_S:
+        what = (event.phase, event.memory_step)
+        if what == self._what and now - self._sent_at < PROGRESS_INTERVAL_S:
             return
-        self._phase, self._sent_at = event.phase, now
+        self._what, self._sent_at = what, now
         self.send(
             Progress(
                 phase=event.phase.value,
@@ -93,5 +94,6 @@ class Reporter:
                 rss_bytes=event.rss_bytes,
                 error_count=event.error_count,
                 entities_per_s=event.entities_per_s,
+                memory_step=event.memory_step,
             )
         )

@@ -132,7 +132,7 @@ def test_a_worker_past_its_memory_wall_is_ended(large):
 
 
 def test_memory_bounds_how_many_run_at_a_time(large):
-    with daemon(memory_budget="600M", max_workers=4) as dxfd:
+    with daemon(memory_budget="350M", max_workers=4) as dxfd:
         jobs = [dxfd.submit(large, dxfd.folder / f"{n}.db", options=MANY) for n in range(3)]
         dxfd.wait_batch(jobs[0].id, 1)
         assert dxfd.status().workers_running == 1

@@ -16,8 +16,7 @@ from dxfd.store.rows import JobRow
 from dxfd.supervise import meter
 from dxfd.supervise.backoff import delay_s
 from dxfd.supervise.exits import Ended, Killed, Policy, judge
-from dxfd.supervise.memory import Action, decide
-from dxfd.supervise.scheduler import Wish, pick, worker_count
+from dxfd.supervise.scheduler import Wish, pick
 
 MIB = 1 << 20
 POLICY = Policy(retry_base_s=1, retry_cap_s=60, quarantine_after=3, worker_timeout_s=600)
@@ -58,6 +57,8 @@ E = JobEvent
         (Ended(status=-9, killed=Killed.MEMORY), E.LOSE, "memory", True, True),
         (Ended(status=-9, killed=Killed.HUNG), E.LOSE, "hung", True, False),
         (Ended(status=-9), E.LOSE, "signal", True, True),
+        (Ended(status=-9, out_of_memory=True), E.LOSE, "memory", True, True),
+        (Ended(status=3, last=Left(cause="host")), E.YIELD, "yielded", False, False),
         (Ended(status=-11), E.LOSE, "signal", True, True),
         (Ended(status=0), E.LOSE, "failed", True, False),
         (Ended(status=5), E.LOSE, "failed", True, False),
@@ -79,6 +80,28 @@ def test_a_full_disk_is_waited_for_without_a_charge():
 
     assert (event, ending.charged, ending.error_code) == (E.LOSE, False, "E_DISK_FULL")
     assert ending.not_before is not None
+
+
+def test_a_share_that_does_not_answer_is_waited_for_without_a_charge():
+    silent = Failed(error_code="E_IO_TIMEOUT", message="no answer", failure_class="retryable")
+    event, ending = judge(Ended(status=1, last=silent), job(attempts_charged=2, max_attempts=3), POLICY, NOW)
+    assert (event, ending.cause, ending.charged) == (E.LOSE, "timeout", False)
+
+
+def test_a_locked_output_is_tried_after_1_2_4_and_8_seconds_then_the_job_is_held_with_the_reason():
+    locked = Failed(error_code="E_OUTPUT_BUSY", message="/b is locked by another program", failure_class="retryable")
+    delays, charged = [], 0
+    while True:
+        event, ending = judge(Ended(status=1, last=locked), job(attempts_charged=charged), POLICY, NOW)
+        if event is not E.LOSE:
+            break
+        assert ending.not_before is not None
+        delays.append(seconds_of(ending.not_before) - NOW)
+        charged += 1
+    assert delays == pytest.approx([1, 2, 4, 8])
+    assert (event, ending.cause, ending.charged, ending.progressed) == (E.HOLD, "locked", False, True)
+    assert ending.error_message == "/b is locked by another program, still after 5 tries"
+    assert "dxfctl resume 1" in ending.error_hint
 
 
 def test_the_last_death_quarantines_the_job_with_its_cause():
@@ -157,19 +180,6 @@ def test_what_is_picked_is_a_prefix_within_the_bounds(limits, running, workers, 
         assert total <= budget or (not running and len(chosen) == 1)
 
 
-def test_the_worker_count_follows_cores_and_memory_unless_set():
-    assert worker_count(0, cores=8, budget_bytes=1024, limit_bytes=512) == 2
-    assert worker_count(0, cores=2, budget_bytes=10**6, limit_bytes=512) == 2
-    assert worker_count(0, cores=8, budget_bytes=10, limit_bytes=512) == 1
-    assert worker_count(5, cores=1, budget_bytes=10, limit_bytes=512) == 5
-
-
-def test_a_worker_is_ended_past_its_wall_only():
-    assert decide(150, limit_bytes=100, wall=1.5) is Action.KEEP
-    assert decide(151, limit_bytes=100, wall=1.5) is Action.END
-    assert decide(0, limit_bytes=100, wall=1.5) is Action.KEEP
-
-
 def cgroup_v2(root):
     (root / "proc/self").mkdir(parents=True)
     (root / "proc/self/cgroup").write_text("0::/system.slice/dxfd.service\n")
@@ -186,7 +196,6 @@ def test_the_lowest_limit_of_the_own_group_and_those_above_holds(tmp_path):
     assert meter.cgroup_limit_bytes(tmp_path / "proc", tmp_path / "cg") == 900 * MIB
     (group / "memory.max").write_text(f"{300 * MIB}\n")
     assert meter.cgroup_limit_bytes(tmp_path / "proc", tmp_path / "cg") == 300 * MIB
-    assert meter.host_memory_bytes(tmp_path / "proc", tmp_path / "cg") == 300 * MIB
 
 
 def test_the_first_cgroup_version_is_read_too(tmp_path):
@@ -201,7 +210,7 @@ def test_the_first_cgroup_version_is_read_too(tmp_path):
 
 def test_without_cgroups_there_is_the_physical_memory(tmp_path):
     assert meter.cgroup_limit_bytes(tmp_path, tmp_path) is None
-    assert meter.host_memory_bytes(tmp_path, tmp_path) > 64 * MIB
+    assert meter.physical_bytes() > 64 * MIB
 
 
 def test_a_process_is_known_by_more_than_its_number():

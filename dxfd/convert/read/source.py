@@ -9,12 +9,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import stat
 from pathlib import Path
 from typing import IO, Final, Self
 
 from dxfd.convert.dwg import text as dwg_text
 from dxfd.convert.dwg.choose import is_dwg
+from dxfd.convert.native import kernel
 from dxfd.convert.patience import Waiting
 from dxfd.convert.read.spooled import BOM, Tick, is_spooled, spool, write_out
 from dxfd.errors import (
@@ -22,16 +24,17 @@ from dxfd.errors import (
     NotDxfError,
     SourceChangedError,
     SourceEmptyError,
+    SourceFailingError,
     SourceIsFolderError,
     SourceMissingError,
     SourceUnreadableError,
 )
 
-BOM: Final = b"\xef\xbb\xbf"
 _SNIFF_BYTES: Final = 65_536
 _SAMPLES: Final = 16
 """Places of 64 KB hashed for the fingerprint: about 1 ms, and an edit in place also changes mtime."""
 
+_MARK_OF_END: Final = re.compile(rb"\n[ \t]*0[ \t]*\r?\n[ \t]*EOF[ \t]*(?:\r|\n|$)")
 _OTHER_FORMATS: Final = (
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
@@ -52,13 +55,14 @@ class Source:
         file_size: bytes of the file, when opened.
         size: bytes of the text; those of the file until prepare().
         mtime_ns: modification time, when opened.
+        bom: the text begins with the mark of UTF-8.
         cr_only: line ends are bare CR (old Macintosh); read() then gives LF.
         fingerprint: sha256 hex over size, mtime and samples of the content.
+        dwg: it is a DWG drawing.
+        made: of a DWG drawing that is prepared: its text, and what was lost by that.
     """
 
     def __init__(self, path: Path) -> None:
-        dwg: it is a DWG drawing.
-        made: of a DWG drawing that is prepared: its text, and what was lost by that.
         """Open and sniff the file.
 
         Raises:
@@ -71,7 +75,7 @@ class Source:
             _check_kind(path, info)
             self.size = self.file_size = info.st_size
             self.mtime_ns = info.st_mtime_ns
-            self.cr_only = False
+            self.bom = self.cr_only = False
             self._text: IO[bytes] | None = None
             head = self.read(0, _SNIFF_BYTES)
             self.made: dwg_text.Made | None = None
@@ -108,10 +112,10 @@ class Source:
 
         Raises:
             SourceError: it is damaged, or what is compressed is no drawing.
+            DwgError: the DWG drawing cannot be converted.
             DiskFullError: no room in the folder.
         """
         if self._spooled and self._text is None:
-            DwgError: the DWG drawing cannot be converted.
             if self.dwg:
                 text, wrong = self._converted(tick, dwg), ""
             else:
@@ -121,9 +125,6 @@ class Source:
             if self.size == 0:
                 raise SourceEmptyError(f"{self.path} holds nothing")
             self._take_text(self.read(0, _SNIFF_BYTES))
-
-    def _take_text(self, head: bytes) -> None:
-        _sniff(self.path, head)
             return wrong
         return ""
 
@@ -133,20 +134,25 @@ class Source:
         job = dwg_text.Job(name=str(self.path), read=self.read, size=self.file_size, way=way)
         self.made = dwg_text.make(job, write_out, tick)
         return self.made.text
+
+    def _take_text(self, head: bytes) -> None:
+        _sniff(self.path, head)
+        self.bom = head.startswith(BOM)
         self.cr_only = b"\r" in head and b"\n" not in head
 
     def read(self, offset: int, count: int) -> bytes:
         """Return up to `count` bytes from `offset`; fewer only at the end of the file.
 
         Raises:
-            SourceUnreadableError: the system reports an input error.
+            SourceFailingError: the system reports an input error.
         """
         parts = []
         while count > 0:
             try:
-                part = os.pread(self._fd if self._text is None else self._text.fileno(), count, offset)
+                with Waiting("reading", self.path):
+                    part = os.pread(self._fd if self._text is None else self._text.fileno(), count, offset)
             except OSError as error:
-                raise SourceUnreadableError(f"{self.path} cannot be read at byte {offset}: {error.strerror}") from error
+                raise SourceFailingError(f"{self.path} cannot be read at byte {offset}: {error.strerror}") from error
             if not part:
                 break
             parts.append(part)
@@ -157,7 +163,8 @@ class Source:
 
     def check_unchanged(self) -> None:
         """Raise SourceChangedError if the file is not what it was when opened."""
-        info = os.fstat(self._fd)
+        with Waiting("looking at", self.path):
+            info = os.fstat(self._fd)
         if (info.st_size, info.st_mtime_ns) != (self.file_size, self.mtime_ns):
             raise SourceChangedError(f"{self.path} changed while it was being read")
 
@@ -168,7 +175,7 @@ class Source:
         at = start
         while at < stop:
             data = self.read(at, min(window + overlap, stop - at))
-            hit = data.find(pattern)
+            hit = data.find(pattern) if kernel is None else kernel.find(data, pattern)  # memmem: twice bytes.find
             if hit >= 0:
                 return at + hit
             at += window
@@ -185,7 +192,8 @@ class Source:
 
 def _open(path: Path) -> int:
     try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with Waiting("opening", path):
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError as error:
         raise SourceMissingError(f"there is no file {path}") from error
     except NotADirectoryError as error:
@@ -214,12 +222,11 @@ def _sniff(path: Path, head: bytes) -> None:
     for magic, name in _OTHER_FORMATS:
         if head.startswith(magic):
             raise NotDxfError(f"{path} is {name}, not a DXF drawing")
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise NotDxfError(f"{path} is UTF-16 text, not a DXF drawing", hint="save it as ASCII DXF from the CAD program")
     text = head.removeprefix(BOM)
     lines = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n", 400)
     code = lines[0].strip()
     if not (code.isdigit() and int(code) in {0, 999}) or len(lines) < 2:
         raise NotDxfError(f"{path} is not a DXF drawing: it does not begin with a group code 0 or 999")
-    if b"\x00" in head[:4096]:
+    end = _MARK_OF_END.search(head)
+    if b"\x00" in head[: min(4096, end.end() if end else 4096)]:  # behind the end there may be anything
         raise NotDxfError(f"{path} is not a text file, so not an ASCII DXF drawing")

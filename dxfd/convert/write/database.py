@@ -15,7 +15,15 @@ import adbc_driver_manager
 import adbc_driver_sqlite.dbapi
 import pyarrow as pa
 
-from dxfd.errors import DiskFullError, DxfdError, OutputBusyError, OutputError, OutputNotWritableError
+from dxfd.convert.patience import Waiting
+from dxfd.errors import (
+    DiskFullError,
+    DxfdError,
+    OutputBusyError,
+    OutputError,
+    OutputFailingError,
+    OutputNotWritableError,
+)
 
 _PRAGMAS: Final = (
     "PRAGMA journal_mode = TRUNCATE",  # rows are appended: a rollback journal stays small, a WAL would write all twice
@@ -70,7 +78,11 @@ class Database:
     def execute(self, sql: str) -> None:
         """Run one statement."""
         try:
-            self._cursor.execute(sql)
+            if sql == "COMMIT":  # short, and what waits for the disk; an index may take long and be well
+                with Waiting("writing", self.path):
+                    self._cursor.execute(sql)
+            else:
+                self._cursor.execute(sql)
         except adbc_driver_manager.Error as error:
             raise _translated(error, self.path) from error
 
@@ -101,7 +113,8 @@ class Database:
         if data.num_rows == 0:
             return
         try:
-            self._cursor.adbc_ingest(table, data, mode="append")
+            with Waiting("writing", self.path):
+                self._cursor.adbc_ingest(table, data, mode="append")
         except adbc_driver_manager.Error as error:
             raise _translated(error, self.path) from error
 
@@ -121,6 +134,8 @@ def _translated(error: Exception, path: Path) -> DxfdError | NotUniqueError:
         return OutputNotWritableError(f"{path} cannot be written: {_first(text)}")
     if "locked" in low or "busy" in low:
         return OutputBusyError(f"{path} is locked by another program")
+    if "i/o error" in low:
+        return OutputFailingError(f"{path}: {_first(text)}")
     return OutputError(f"{path}: {_first(text)}")
 
 

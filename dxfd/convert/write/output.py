@@ -16,16 +16,18 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
+from dxfd.convert.patience import Waiting
 from dxfd.convert.write.database import Database
 from dxfd.errors import (
     DiskFullError,
     OutputBusyError,
     OutputError,
+    OutputFailingError,
     OutputForeignError,
     OutputNotWritableError,
 )
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Of the checkpoint and of the tables it belongs to; another one cannot be resumed."""
 _LONGEST_NAME: Final = 255 - len(".partial-journal")
 """Bytes; a file system takes 255."""
@@ -46,7 +48,10 @@ class Checkpoint:
     total_entities: int = 0
     entities_read: int = 0
     entities_matched: int = 0
+    entities_exploded: int = 0
     entities_skipped: int = 0
+    content_read: int = 0
+    content_matched: int = 0
     error_count: int = 0
     ordinal: int = 0
     elements_written: int = 0
@@ -85,7 +90,8 @@ class Lock:
         self.path = output.with_name(output.name + ".partial.lock")
         while True:
             try:
-                self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+                with Waiting("opening", self.path):
+                    self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             except OSError as error:
                 raise _os_error(error, output) from error
             try:
@@ -196,9 +202,10 @@ def publish(partial: Path, output: Path) -> None:
         OutputError: the system refuses.
     """
     try:
-        _sync(partial)
-        partial.rename(output)
-        _sync(output.parent)
+        with Waiting("publishing", output):
+            _sync(partial)
+            partial.rename(output)
+            _sync(output.parent)
     except OSError as error:
         raise _os_error(error, output) from error
 
@@ -223,6 +230,8 @@ def _is_ours(output: Path) -> bool:
 def _os_error(error: OSError, output: Path) -> OutputError | DiskFullError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return DiskFullError(f"the disk of {output.parent} is full")
+    if error.errno == errno.EIO:
+        return OutputFailingError(f"{output} cannot be written: {error.strerror}")
     if isinstance(error, FileNotFoundError):
         return OutputNotWritableError(f"there is no folder {output.parent}")
     return OutputNotWritableError(f"{output} cannot be written: {error.strerror}")
