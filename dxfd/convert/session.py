@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,8 +27,11 @@ from dxfd.convert.write.output import FORMAT, Checkpoint, partial_of, read_check
 
 _FAR_M: Final = 10_000.0
 _ORIGIN_STEP_M: Final = 1_000.0
+_WORDS: Final = {"dxfd": "version of dxfd", "rules": "templates"}
+"""What parts of the configuration are called; the others by their own names."""
 _TEXT: Final = "dwg_text"
 """Of the configuration: the digest of the text made of a DWG drawing."""
+_SILENT: Final = frozenset({"limits", "templates", _TEXT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,19 +96,30 @@ def _origin(metres: float) -> float:
     return float(np.round(metres / _ORIGIN_STEP_M) * _ORIGIN_STEP_M)
 
 
-def why_not_resumable(checkpoint: Checkpoint | None, source: Source, config_fingerprint: str) -> str:
-    """Return why an interrupted run cannot be continued; empty if it can."""
+def why_not_resumable(checkpoint: Checkpoint | None, source: Source, config: dict[str, Any]) -> str:
+    """Return why an interrupted run cannot be continued with this configuration; empty if it can."""
     if checkpoint is None:
         return "its checkpoint cannot be read"
     if checkpoint.format != FORMAT:
         return f"it was made by another version of dxfd (format {checkpoint.format}, here {FORMAT})"
     if checkpoint.source_fingerprint != source.fingerprint:
         return "the drawing has changed since"
-    if checkpoint.config_fingerprint != config_fingerprint:
-        return "the templates, units or other options are not those of then"
+    if checkpoint.config_fingerprint != fingerprint(config):
+        return _changed(checkpoint, config)
     if source.made and json.loads(checkpoint.config_json).get(_TEXT) != source.made.digest:
         return "the converter made another text of the DWG than then, so no place in it is the same"
     return ""
+
+
+def _changed(checkpoint: Checkpoint, config: dict[str, Any]) -> str:
+    """Return which settings are others than then."""
+    try:
+        before = json.loads(checkpoint.config_json)
+    except ValueError:
+        before = {}
+    before, now = ({**c, **c.get("limits", {})} for c in (before, config))
+    names = [_WORDS.get(key, key) for key in now if key not in _SILENT and before.get(key) != now[key]]
+    return f"the settings are others than then: {', '.join(names) or 'unknown ones'}"
 
 
 def known_total(partial: Path, source: Source) -> int | None:
@@ -123,7 +137,7 @@ def find_interrupted(options: ConvertOptions) -> Interrupted | None:
     checkpoint = read_checkpoint(partial) or _sealed(partial)
     rules = load_rules(options.templates)
     with Source(options.source) as source:
-        reason = why_not_resumable(checkpoint, source, fingerprint(configuration(options, rules, source)))
+        reason = why_not_resumable(checkpoint, source, configuration(options, rules, source))
     if checkpoint is None:
         checkpoint = Checkpoint(status="unreadable")
     return Interrupted(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import math
 from pathlib import Path
 
 import pytest
 
 from dxfd.convert import pipeline
+from dxfd.convert.types import Damaged
 from dxfd.errors import OutputNotWritableError, SourceDamagedError, TooManyIssuesError
 from tests.support import convert as cv
 
@@ -72,3 +74,50 @@ def test_a_name_too_long_for_the_files_beside_the_output_is_told(tmp_path):
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def cut(tmp_path: Path, *, keep: int) -> Path:
+    whole = cv.drawing("".join(cv.line(k) for k in range(50)))
+    at = whole.index(cv.line(keep)) + 40  # within the one behind those that are whole
+    return cv.write(tmp_path / "in.dxf", whole[:at])
+
+
+@pytest.mark.parametrize("size", [None, 1, 7])
+def test_a_drawing_cut_off_in_its_entities_is_converted_as_far_as_it_goes_if_so_asked(tmp_path, size):
+    source = cut(tmp_path, keep=20)
+    report = cv.convert(source, tmp_path / "out.db", damaged=Damaged.CONVERT, batch_size=size).report
+    assert (report.entities_read, report.elements_written, report.errors) == (21, 20, 1)
+    assert report.incomplete == "cut off in its section ENTITIES"
+    assert report.issues == {"incomplete": 1, "section_cut_off": 1, "structure": 1}
+    assert cv.adds_up(report)
+    ((stored,),) = cv.query(tmp_path / "out.db", "SELECT value FROM run_report WHERE key = 'incomplete'")
+    assert "cut off" in stored
+
+
+def test_a_drawing_without_any_entity_left_is_refused_even_so(tmp_path):
+    whole = cv.drawing(cv.line(1))
+    source = cv.write(tmp_path / "in.dxf", whole[: whole.index("ENTITIES")])
+    with pytest.raises(SourceDamagedError):
+        cv.convert(source, tmp_path / "out.db", damaged=Damaged.CONVERT)
+
+
+def test_damaged_packing_is_unpacked_as_far_as_it_goes_if_so_asked(tmp_path):
+    whole = gzip.compress(cv.drawing("".join(cv.line(k) for k in range(9000))).encode(), mtime=0)
+    data = bytearray(whole)
+    at = len(data) * 2 // 3
+    data[at : at + 40] = bytes(40)
+    source = cv.write(tmp_path / "in.dxf.gz", bytes(data))
+    with pytest.raises(SourceDamagedError):
+        cv.convert(source, tmp_path / "out.db")
+    report = cv.convert(source, tmp_path / "out.db", damaged=Damaged.CONVERT, max_errors=10**6).report
+    assert 1000 < report.elements_written < 9000
+    assert "gzip data is damaged" in report.incomplete
+
+
+def test_a_whole_drawing_is_the_same_whatever_is_asked_for_damaged_ones(tmp_path):
+    source = cv.write(tmp_path / "in.dxf", cv.drawing(cv.line(1) + cv.line(2)))
+    found = []
+    for choice in Damaged:
+        assert cv.convert(source, tmp_path / f"{choice}.db", damaged=choice).report.incomplete == ""
+        found.append(cv.snapshot(tmp_path / f"{choice}.db"))
+    assert found[0] == found[1]

@@ -37,7 +37,6 @@ def found(tmp_path, text: str | bytes) -> Skim:
         (b"%PDF-1.7\n", NotDxfError, "PDF"),
         (b"PK\x03\x04", NotDxfError, "ZIP"),
         (b"ISO-10303-21;\nHEADER;", NotDxfError, "STEP"),
-        (DRAWING.encode("utf-16"), NotDxfError, "UTF-16"),
         (b"hello\nworld\n", NotDxfError, "group code"),
         (b"0", NotDxfError, "group code"),
         (b"  0\nSECTION\n\x00\x00\x00", NotDxfError, "text file"),

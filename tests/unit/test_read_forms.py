@@ -14,6 +14,7 @@ from dxfd.convert.read.binary import text
 from dxfd.convert.types import ConvertOptions, Report, ResumePolicy
 from dxfd.errors import NotDxfError, SourceDamagedError
 from tests.crash.compare import differences
+from tests.support import convert as cv
 
 
 def drawing(version: str) -> ezdxf.document.Drawing:
@@ -117,3 +118,88 @@ def test_nonsense_group_code_in_a_binary_drawing_is_refused():
 
     with pytest.raises(SourceDamagedError, match="group code"):
         b"".join(text(lambda offset, count: data[offset : offset + count], len(data)))
+
+
+def test_a_binary_drawing_of_r12_with_wide_codes_in_extended_data_is_read(tmp_path):
+    doc = drawing("R12")
+    doc.appids.new("DXFD")
+    for entity in doc.modelspace():
+        entity.set_xdata("DXFD", [(1000, "ä"), (1010, (1, 2, 3)), (1040, 0.5), (1070, 7), (1071, 70_000)])
+
+    assert not pair(tmp_path, "d.dxf", as_text(doc), as_binary(doc))
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\r", b"\r\r\n"])
+def test_line_ends_make_no_difference(tmp_path, end):
+    raw = as_text(drawing("R2000"))
+
+    assert not pair(tmp_path, "d.dxf", raw, raw.replace(b"\n", end))
+
+
+def test_utf_16_makes_no_difference(tmp_path):
+    raw = as_text(drawing("R2010"))
+
+    assert not pair(tmp_path, "d.dxf", raw, raw.decode().encode("utf-16"))
+
+
+def test_remarks_make_no_difference(tmp_path):
+    raw = as_text(drawing("R2000")).decode("cp1252")
+    lines = raw.split("\n")
+    said = "".join(
+        f"{code}\n{value}\n" + ("999\nENTITIES\n" if (k % 7 == 0 or value == "SECTION") and value != "EOF" else "")
+        for k, (code, value) in enumerate(zip(lines[0:-1:2], lines[1:-1:2], strict=True))
+    )
+
+    assert not pair(tmp_path, "d.dxf", raw.encode("cp1252"), f"999\nSECTION\n{said}".encode("cp1252"))
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [b"\x1a", b"\0" * 500, b"\n\n\n", b"\xff\xfe\0\0 junk \r\n 0\nLINE\n", b"  0\nSECTION\n  2\nENTITIES\n  0\nLINE\n"],
+)
+def test_what_stands_behind_the_end_makes_no_difference(tmp_path, behind):
+    raw = as_text(drawing("R2000"))
+    found = pair(tmp_path, "d.dxf", raw, raw + behind)
+
+    assert all("beyond_end" in line for line in found)
+    assert bool(found) is bool(behind.strip(b"\x1a\0\n"))
+
+
+def test_a_second_drawing_behind_the_first_is_not_read(tmp_path):
+    raw = as_text(drawing("R2000"))
+    path = tmp_path / "d.dxf"
+    path.write_bytes(raw * 2)
+    report = converted(path, tmp_path / "out.db")
+
+    assert (report.entities_read, report.issues) == (160, {"beyond_end": 1})
+
+
+@pytest.mark.parametrize("missing", ["HEADER", "TABLES", "BLOCKS", "OBJECTS", "CLASSES", "EOF", "line end"])
+def test_a_missing_part_leaves_the_entities(tmp_path, missing):
+    raw = as_text(drawing("R2000")).decode("cp1252")
+    if missing == "EOF":
+        raw = raw[: raw.rindex("  0\nEOF")]
+    elif missing == "line end":
+        raw = raw.rstrip("\n")
+    else:
+        begin = raw.index(f"  0\nSECTION\n  2\n{missing}\n")
+        raw = raw[:begin] + raw[raw.index("  0\nENDSEC\n", begin) + len("  0\nENDSEC\n") :]
+    path = tmp_path / "d.dxf"
+    path.write_bytes(raw.encode("cp1252"))
+    report = converted(path, tmp_path / "out.db")
+
+    assert report.entities_read == 160
+    assert report.elements_written == (80 if missing == "BLOCKS" else 120)
+
+
+def test_entities_without_handles_get_the_same_identifiers_in_every_run(tmp_path):
+    body = "".join(cv.line(k).replace(f"  5\n{0x100 + k:X}\n", "") for k in range(30))
+    path = cv.write(tmp_path / "d.dxf", cv.section("ENTITIES", body) + cv.tag(0, "EOF"))
+    found = []
+    for batch in (1, 7, 1000):
+        output = tmp_path / f"{batch}.db"
+        cv.convert(path, output, batch_size=batch)
+        found.append(cv.query(output, "SELECT id, guid FROM elements_meta ORDER BY id"))
+
+    assert found[0] == found[1] == found[2]
+    assert len({guid for _, guid in found[0]}) == 30

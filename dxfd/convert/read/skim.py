@@ -7,17 +7,20 @@ Content of BLOCKS and ENTITIES is only counted. Produces a Skim; reads nothing t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 
 from dxfd.convert.read.blocknames import true_names
-from dxfd.convert.read.encoding import codec_for, decode
-from dxfd.convert.read.source import BOM, Source
-from dxfd.convert.read.tags import Tags, parse
-from dxfd.errors import NotDxfError, SourceDamagedError
+from dxfd.convert.native import kernel
+from dxfd.convert.read.encoding import UTF8, codec_for, codec_of_page, decode
+from dxfd.convert.read.evidence import judge
+from dxfd.convert.read.source import Source
+from dxfd.convert.read.spooled import BOM
+from dxfd.convert.read.tags import Tags, line_feeds, parse
+from dxfd.errors import NotDxfError, SourceDamagedError, UsageError
 
 _WINDOW: Final = 8 << 20
 _SMALL: Final = 32 << 20
@@ -25,8 +28,14 @@ _SMALL: Final = 32 << 20
 _SAMPLE: Final = 1 << 20
 _TAIL: Final = 4096
 """Bytes at the end of a file in which its EOF mark is; some programs write blanks or a remark behind it."""
-_SECTION = re.compile(rb"(?:^|\n)([ \t]*0[ \t]*\r?\n[ \t]*SECTION[ \t]*\r?\n[ \t]*2[ \t]*\r?\n([^\r\n]*)\r?\n)")
+_REMARK = rb"(?:[ \t]*999[ \t]*\r?\n[^\n]{0,300}\n)*"
+_SECTION = re.compile(
+    rb"(?:^|\n)([ \t]*0[ \t]*\r?\n[ \t]*SECTION[ \t]*\r?\n" + _REMARK + rb"[ \t]*2[ \t]*\r?\n([^\r\n]*)\r?\n)"
+)
 _ENDSEC = re.compile(rb"(?:^|\n)([ \t]*0[ \t]*\r?\n[ \t]*ENDSEC[ \t]*(?:\r?\n|$))")
+_END = re.compile(
+    rb"(?:[ \t]*0[ \t]*\r?\n[ \t]*ENDSEC[ \t]*\r?\n)?" + _REMARK + rb"[ \t]*0[ \t]*\r?\n[ \t]*EOF[ \t]*(?:\r?\n|$)"
+)
 _EOF = re.compile(rb"(?:^|\n)([ \t]*0[ \t]*\r?\n[ \t]*EOF[ \t]*(?:\r?\n|$))")
 
 
@@ -37,6 +46,7 @@ class Section:
     Attributes:
         line: line number (from 1) of the first content line.
         closed: its ENDSEC was found.
+        cut: the file ends within it: its last entity is not whole.
     """
 
     name: str
@@ -44,6 +54,7 @@ class Section:
     end: int
     line: int
     closed: bool
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +102,8 @@ class Skim:
     insunits: int
     measurement: int | None
     fingerprint_guid: str
+    cut_off: str
+    """What is missing of a drawing whose end is; empty for a whole one."""
     extents: tuple[tuple[float, float, float], tuple[float, float, float]] | None
     """$EXTMIN, $EXTMAX in drawing units where they make sense."""
     median: tuple[float, float]
@@ -111,27 +124,38 @@ class Skim:
         return next((s for s in self.sections if s.name == name), None)
 
 
-def skim(source: Source, known_total: int | None = None) -> Skim:
-    """Return what pass 1 finds; an entity count that an earlier run of the same drawing made is not made again.
+def skim(
+    source: Source, known_total: int | None = None, *, encoding: str | None = None, salvage: bool = False
+) -> Skim:  # fmt: skip
+    """Return what pass 1 finds.
+
+    Args:
+        source: the drawing.
+        known_total: the entity count that an earlier run of the same drawing made; it is not made again.
+        encoding: code page to read with, whatever the drawing says.
+        salvage: take what there is of a drawing that is cut off in its entities.
 
     Raises:
+        UsageError: there is no such encoding.
         NotDxfError: no section at all.
         SourceDamagedError: it is cut off before the end of ENTITIES, or has neither ENTITIES nor anything to convert.
     """
     notes: list[tuple[str, str]] = []
-    sections = _sections(source)
+    sections = _sections(source, notes)
     if not sections:
         raise NotDxfError(f"{source.path} has no SECTION: it is not a DXF drawing, or it was cut off at once")
-    _check_whole(source, sections)
+    cut_off = _cut_off(source, sections)
+    if cut_off and not (salvage and any(section.name == "ENTITIES" for section in sections)):
+        raise SourceDamagedError(f"{source.path} is {cut_off}", hint=_hint(sections))
+    if cut_off:
+        sections[-1] = replace(sections[-1], cut=True)
     notes += [
         ("section_cut_off", f"section {section.name} has no ENDSEC") for section in sections if not section.closed
     ]
     header = _header(source, sections)
     version = header.get("$ACADVER", [(1, b"AC1009")])[0][1].decode("ascii", "replace").strip().upper()
     codepage = header.get("$DWGCODEPAGE", [(3, b"")])[0][1].decode("ascii", "replace").strip()
-    codec, known = codec_for(version, codepage)
-    if not known:
-        notes.append(("codepage_unknown", f"$DWGCODEPAGE {codepage!r} is not known; text is read as CP1252"))
+    codec, known = _codec(source, version, codepage, encoding, notes)
     entities = next((s for s in sections if s.name == "ENTITIES"), None)
     if entities is None:
         if not any(s.name in {"HEADER", "TABLES", "BLOCKS"} for s in sections):
@@ -146,25 +170,50 @@ def skim(source: Source, known_total: int | None = None) -> Skim:
         dxf_version=version, codec=codec, codepage=codepage, codepage_known=known,
         insunits=int(_number(header, "$INSUNITS", 0.0)),
         measurement=int(_number(header, "$MEASUREMENT", 0.0)) if "$MEASUREMENT" in header else None,
-        fingerprint_guid=header.get("$FINGERPRINTGUID", [(2, b"")])[0][1].decode("ascii", "replace"),
+        fingerprint_guid=header.get("$FINGERPRINTGUID", [(2, b"")])[0][1].decode("ascii", "replace"), cut_off=cut_off,
         extents=_extents(header), median=median, spread=spread, sections=sections,
         layers=_layers(tables, codec) if tables else {}, entities_total=total, notes=notes,
         true_names=true_names(tables, codec) if tables else {},
     )  # fmt: skip
 
 
-def _check_whole(source: Source, sections: list[Section]) -> None:
-    """Raise if the file ends before its entities do: what is missing is not known, so the rest is no model."""
+def _codec(
+    source: Source, version: str, codepage: str, encoding: str | None, notes: list[tuple[str, str]]
+) -> tuple[str, bool]:  # fmt: skip
+    """Return the codec to read with, and whether the drawing's code page is known; notes what is wrong with it."""
+    codec, known = (UTF8, True) if source.bom else codec_for(version, codepage)
+    if encoding:
+        codec, exists = codec_of_page(encoding)
+        if not exists:
+            raise UsageError(f"there is no encoding {encoding[:40]!r}", hint="name a code page, as cp1251 or ANSI_936")
+        return codec, known
+    judgement = judge(source, codec, codepage)
+    if judgement.note is not None:
+        notes.append(judgement.note)
+    elif not known:
+        notes.append(("codepage_unknown", f"$DWGCODEPAGE {codepage!r} is not known; text is read as CP1252"))
+    return judgement.codec, known
+
+
+def _hint(sections: list[Section]) -> str:
+    if any(section.name == "ENTITIES" for section in sections):
+        return "save or transfer the drawing again, or convert what is there with --damaged convert"
+    return "save or transfer the drawing again"
+
+
+def _cut_off(source: Source, sections: list[Section]) -> str:
+    """Return where the file ends before its entities do; empty if it does not."""
     last = sections[-1]
     if any(section.name == "ENTITIES" for section in (sections if last.closed else sections[:-1])):
-        return
+        return ""
     tail = max(last.start, source.size - _TAIL)
     if _EOF.search(b"\n" + source.read(tail, source.size - tail)) is None:
         where = f"behind its section {last.name}, before ENTITIES" if last.closed else f"in its section {last.name}"
-        raise SourceDamagedError(f"{source.path} is cut off {where}", hint="save or transfer the drawing again")
+        return f"cut off {where}"
+    return ""
 
 
-def _sections(source: Source, *, thorough: bool = False) -> list[Section]:
+def _sections(source: Source, notes: list[tuple[str, str]], *, thorough: bool = False) -> list[Section]:
     """Return all sections. That ENTITIES is whole is first judged by OBJECTS behind it: looking costs a pass."""
     found: list[Section] = []
     at = counted = len(BOM) if source.read(0, len(BOM)) == BOM else 0
@@ -179,10 +228,24 @@ def _sections(source: Source, *, thorough: bool = False) -> list[Section]:
         name = match.group(2).strip().decode("ascii", "replace").upper()
         at, closed = _section_end(source, name_end, thorough=thorough or name != "ENTITIES")
         found.append(Section(name=name, start=name_end, end=at, line=line, closed=closed))
+        if any(section.name == "ENTITIES" for section in found) and _ends(source, at, notes):
+            break
     names = {section.name for section in found}
     if not thorough and "ENTITIES" in names and "OBJECTS" not in names:
-        return _sections(source, thorough=True)
+        notes.clear()
+        return _sections(source, notes, thorough=True)
     return found
+
+
+def _ends(source: Source, at: int, notes: list[tuple[str, str]]) -> bool:
+    """Return whether the mark of the end follows a section, and note what lies behind it."""
+    match = _END.match(source.read(at, _TAIL))
+    if match is None:
+        return False
+    rest = source.size - at - match.end()
+    if source.read(at + match.end(), _TAIL).strip(b"\0\x1a \t\r\n"):
+        notes.append(("beyond_end", f"{rest} bytes behind the mark of the end are not read"))
+    return True
 
 
 def _section_end(source: Source, start: int, *, thorough: bool) -> tuple[int, bool]:
@@ -207,7 +270,7 @@ def _find(
         if hit < 0:
             return None
         first = max(start, hit - 24, 0)
-        around = source.read(first, hit - first + len(word) + 288)
+        around = source.read(first, hit - first + len(word) + 1200)
         if first > 0 and first == start:
             around = b"\n" + around  # content begins at a line
             first -= 1
@@ -218,7 +281,7 @@ def _find(
 
 
 def _newlines(source: Source, start: int, end: int) -> int:
-    return sum(source.read(at, min(_WINDOW, end - at)).count(b"\n") for at in range(start, end, _WINDOW))
+    return sum(line_feeds(source.read(at, min(_WINDOW, end - at))) for at in range(start, end, _WINDOW))
 
 
 def _read_small(source: Source, section: Section) -> Tags:
@@ -342,6 +405,9 @@ def _count(source: Source, section: Section) -> int:
     total = 0
     for at in range(section.start, section.end, _WINDOW):
         data = source.read(at, min(_WINDOW + overlap, section.end - at))
+        if kernel is not None and len(zero) <= kernel.MOST_MARK:
+            total += kernel.marks(data, zero, _WINDOW)
+            continue
         total += data.count(zero, 0, _WINDOW + len(zero) - 1)
         if b"SEQEND" in data or b"VERTEX" in data:  # ATTRIBs are followed by a SEQEND, soon or in the next window
             total -= sum(data.count(word, 0, _WINDOW + len(word) - 1) for word in followers)

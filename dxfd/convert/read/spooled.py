@@ -1,11 +1,13 @@
-"""Drawings that are not plain text: binary DXF and gzip, written out as ASCII DXF into a nameless file, once.
+"""Drawings that are not plain text: written out as ASCII DXF into a nameless file, once.
 
-What follows seeks in it as in any drawing, so that checkpoints, line numbers and resuming are the same for every form.
-The file stands in the output's folder (where room for the result is needed anyway) and goes with the process.
+Binary DXF, gzip, UTF-16, and text whose line ends were doubled (CR CR LF) on its way. What follows seeks in it as in
+any drawing, so that checkpoints, line numbers and resuming are the same for every form. The file stands in the output's
+folder (where room for the result is needed anyway) and goes with the process.
 """
 
 from __future__ import annotations
 
+import codecs
 import errno
 import tempfile
 import zlib
@@ -16,40 +18,55 @@ from typing import IO, Final
 from dxfd.convert.read import binary
 from dxfd.errors import DiskFullError, NotDxfError, OutputNotWritableError, SourceDamagedError
 
+BOM: Final = b"\xef\xbb\xbf"
 GZIP: Final = b"\x1f\x8b"
+_WIDE_MARKS: Final = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+_DOUBLED: Final = b"\r\r\n"
 _WINDOW: Final = 1 << 20
+_PIECE: Final = 1 << 16
+"""What damaged data gave in the piece in which the damage shows is lost."""
 _MOST_BYTES: Final = 64 << 30
 """Of text: a gzip file of 64 MB can hold 64 GB of zeros."""
 
 Tick = Callable[[], None]
+Form = Callable[[binary.Reader, int], Iterator[bytes]]
+"""Makes text of bytes: what reads them by position, how many there are."""
 
 
 def is_spooled(head: bytes) -> bool:
     """Return whether a file with this beginning has to be written out."""
-    return head.startswith((GZIP, binary.SENTINEL[:18]))
+    return _form(head) is not None
 
 
-def spool(read: binary.Reader, size: int, folder: Path, tick: Tick) -> IO[bytes]:
-    """Return an open nameless file with the drawing as ASCII DXF.
+def spool(
+    read: binary.Reader, size: int, folder: Path, tick: Tick, *, salvage: bool = False
+) -> tuple[IO[bytes], str]:  # fmt: skip
+    """Return an open nameless file with the drawing as ASCII DXF, and what is wrong with what was salvaged.
 
     Args:
         read: bytes of the drawing by position.
         size: its bytes.
         folder: where the file is made.
         tick: called for each megabyte: progress, and a place to leave.
+        salvage: what lies before damaged data is taken, instead of raising.
 
     Raises:
         SourceDamagedError: the compressed data or the binary tags make no sense from some place on.
         NotDxfError: what is compressed is no drawing.
         DiskFullError: no room.
     """
-    head = read(0, len(binary.SENTINEL))
-    if head.startswith(GZIP):
-        unpacked = _written(_gunzip(read, size), folder, tick)
-        inner = _reader(unpacked)
-        start = inner(0, len(binary.SENTINEL))
-        if start.startswith(GZIP):
-            unpacked.close()
+    form = _form(read(0, _WINDOW))
+    if form is None:
+        raise ValueError("this drawing is text as it is")
+    text, wrong = _written(form(read, size), folder, tick, salvage=salvage)
+    if form is not _gunzip:
+        return text, wrong
+    inner = _reader(text)
+    form = _form(inner(0, _WINDOW))
+    if form is None:
+        return text, wrong
+    with text:
+        if form is _gunzip:
             raise NotDxfError("the file is compressed twice")
         plain, also = _written(form(inner, text.seek(0, 2)), folder, tick, salvage=salvage)
         return plain, wrong or also
@@ -90,6 +107,26 @@ def _reader(file: IO[bytes]) -> binary.Reader:
     return read
 
 
+def _narrowed(read: binary.Reader, size: int) -> Iterator[bytes]:
+    """Yield UTF-16 as UTF-8 with its mark, which says more than any header."""
+    head = read(0, 64)
+    codec = _WIDE_MARKS.get(head[:2]) or _wide(head)
+    decoder = codecs.getincrementaldecoder(codec)(errors="replace")
+    yield BOM
+    for at in range(2 if head[:2] in _WIDE_MARKS else 0, size, _WINDOW):
+        yield decoder.decode(read(at, _WINDOW)).encode("utf-8", "replace")
+
+
+def _undoubled(read: binary.Reader, size: int) -> Iterator[bytes]:
+    """Yield text with CR CR LF as LF."""
+    kept = b""
+    for at in range(0, size, _WINDOW):
+        data = kept + read(at, _WINDOW)
+        whole = data.rstrip(b"\r") if at + _WINDOW < size else data
+        kept = data[len(whole) :]
+        yield whole.replace(_DOUBLED, b"\n")
+
+
 def _gunzip(read: binary.Reader, size: int) -> Iterator[bytes]:
     """Yield the content of a gzip file of one or more members; one that is cut off gives what it has."""
     at = 0
@@ -99,7 +136,7 @@ def _gunzip(read: binary.Reader, size: int) -> Iterator[bytes]:
             data = read(at, _WINDOW)
             at += len(data)
             while data:
-                piece = unpack.decompress(data, _WINDOW)
+                piece = unpack.decompress(data, _PIECE)
                 if piece:
                     yield piece
                 data = unpack.unconsumed_tail
@@ -114,21 +151,27 @@ def _gunzip(read: binary.Reader, size: int) -> Iterator[bytes]:
         raise SourceDamagedError(f"the gzip data is damaged before byte {at}: {error}") from error
 
 
-def _written(pieces: Iterator[bytes], folder: Path, tick: Tick) -> IO[bytes]:
+def _written(pieces: Iterator[bytes], folder: Path, tick: Tick, *, salvage: bool) -> tuple[IO[bytes], str]:
     try:
         file = tempfile.TemporaryFile(dir=folder, prefix=".dxfd-text-", buffering=0)  # noqa: SIM115  (the caller's)
     except OSError as error:
         raise OutputNotWritableError(f"{folder} cannot be written to: {error.strerror}") from error
     total = 0
+    wrong = ""
     try:
-        for piece in pieces:
-            total = _bounded(total + len(piece))
-            _write(file, piece, folder)
-            tick()
+        try:
+            for piece in pieces:
+                total = _bounded(total + len(piece))
+                _write(file, piece, folder)
+                tick()
+        except SourceDamagedError as error:
+            if not (salvage and total):
+                raise
+            wrong = error.message
     except BaseException:
         file.close()
         raise
-    return file
+    return file, wrong
 
 
 def _bounded(total: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final
 
@@ -24,7 +24,8 @@ FOLLOWERS: Final = frozenset({b"VERTEX", b"SEQEND", b"ATTRIB"})
 """Entities that belong to the POLYLINE or INSERT before them; a chunk is never cut before one."""
 MAX_ENTITY_BYTES: Final = 128 << 20
 """An entity larger than this is passed over and reported: memory is bounded by it, not by the drawing."""
-_RESYNC: Final = re.compile(rb"\n([ \t]*0[ \t]*\r?\n[ \t]*[A-Z][A-Z0-9_]*[ \t]*\r?\n)")
+_RESYNC: Final = re.compile(rb"\n([ \t]*0[ \t]*\r?\n[ \t]*(?:3D)?[A-Z][A-Z0-9_]*[ \t]*\r?\n)")
+_CUT_OFF: Final = "the drawing ends here: this entity is not whole"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,9 @@ class Stream:
                 return self._step_over(section, place, tags, tags.damage)
             cut = len(tags.entity_tag) if last else _cut(tags)
             if last or cut > 0:
-                return _build(tags, cut, place, section, last=last)
+                built = _build(tags, cut, place, section, last=last)
+                end = (_CUT_OFF, place.line + 2 * len(tags.code))
+                return replace(built, damage=end) if last and section.cut and built.count else built
             if size >= MAX_ENTITY_BYTES:
                 return self._step_over(section, place, tags, Damage(2 * len(tags.code), b""), too_large=True)
             size *= 2
