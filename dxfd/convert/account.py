@@ -5,6 +5,7 @@ Holds nothing between chunks but the running counts that are part of the checkpo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,24 +14,28 @@ import pyarrow as pa
 
 from dxfd.convert.build.model import Built
 from dxfd.convert.build.ragged import Bools, Ints
-from dxfd.convert.read.columns import Heads
 from dxfd.convert.dwg.text import Loss
+from dxfd.convert.read.columns import Heads
 from dxfd.convert.read.stream import Chunk
+from dxfd.convert.scope import View
 from dxfd.convert.types import Found
 
 SKIPS: Final = frozenset(
     {"no_geometry", "infinite", "acis_not_read", "too_many_vertices", "block_missing", "unknown_type", "box_only",
      "mended"}
-)
+)  # fmt: skip
 """Reasons that leave an entity out, or tell it in part, without its being an error."""
+EXPLODED: Final = "exploded"
+OUTCOMES: Final = ("element", "exploded", "skipped", "error")
 
 
 @dataclass(slots=True)
 class Counts:
-    """Running totals of modelspace entities."""
+    """Running totals of the entities of the chosen layouts."""
 
     read: int = 0
     matched: int = 0
+    exploded: int = 0
     skipped: int = 0
     errors: int = 0
 
@@ -46,21 +51,21 @@ class Account:
 
 
 def settle(
-    chunk: Chunk, heads: Heads, blocks: tuple[list[str], Ints], reasons: tuple[list[str], Ints],
+    chunk: Chunk, view: View, blocks: tuple[list[str], Ints], reasons: tuple[list[str], Ints],
     built: Built, bad: Ints, told: set[str],
 ) -> Account:  # fmt: skip
     """Return what became of the chunk's entities.
 
     Args:
         chunk: the entities.
-        heads: their layers and spaces.
+        view: their layers and layouts.
         blocks: distinct block names and (E,) index; 0 is "".
         reasons: distinct reasons of skips before building and (E,) index; 0 is "" (was to be built).
         built: elements and failures.
-        bad: modelspace entities with numbers that are none.
+        bad: entities of the chosen layouts with numbers that are none.
         told: messages of notices told before; grows.
     """
-    main = ~chunk.follower
+    main, heads = ~chunk.follower, view.head
     words = ["", *dict.fromkeys([*reasons[0], *(r for r, _ in built.failed.values()), "bad_number", "structure"])]
     at = {word: k for k, word in enumerate(words)}
     reason = np.array([at[w] for w in reasons[0]], dtype=np.int64)[reasons[1]]
@@ -89,21 +94,25 @@ def settle(
             fault(last, "structure", message, line)
         else:
             account.issues.append(_row("structure", "notice", "", line, "", "", message))
-    _total(account, heads, main, built, error)
-    account.ledger = _ledger(chunk, heads, blocks, main, reason, words, error, built)
+    outcome = np.full(chunk.count, OUTCOMES.index("skipped"))
+    outcome[reason == at.get(EXPLODED, -1)] = OUTCOMES.index("exploded")
+    outcome[built.entity] = OUTCOMES.index("element")
+    outcome[error] = OUTCOMES.index("error")
+    account.counts = _total(main & (~heads.paper | (outcome == OUTCOMES.index("element"))), outcome)
+    account.ledger = _ledger(chunk, view, blocks, main, reason, words, outcome)
     return account
 
 
 def dropped(losses: Iterable[Loss]) -> pa.Table:
-    """Return the ledger's rows of what a DWG had and its converter did not pass on; of blocks, the notice tells."""
-    lost = [loss for loss in losses if loss.space in {"model", "paper"}]
+    """Return the ledger's rows of what a DWG's model had and its converter did not pass on; the notice tells of all."""
+    lost = [loss for loss in losses if loss.space == "model"]
     return pa.table(
         {
             "entity_type": pa.array([loss.kind for loss in lost], type=pa.string()),
             "layer": pa.array([loss.layer for loss in lost], type=pa.string()),
             "block": pa.array([""] * len(lost), type=pa.string()),
-            "space": pa.array([loss.space for loss in lost], type=pa.string()),
-            "layout": pa.array(["Model" if loss.space == "model" else "" for loss in lost], type=pa.string()),
+            "space": pa.array(["model"] * len(lost), type=pa.string()),
+            "layout": pa.array(["Model"] * len(lost), type=pa.string()),
             "origin": pa.array(["entity"] * len(lost), type=pa.string()),
             "outcome": pa.array(["skipped"] * len(lost), type=pa.string()),
             "reason": pa.array(["dwg_import"] * len(lost), type=pa.string()),
@@ -121,29 +130,27 @@ def _total(counted: Bools, outcome: Ints) -> Counts:
 
 
 def _ledger(
-    chunk: Chunk, heads: Heads, blocks: tuple[list[str], Ints], main: Bools, reason: Ints,
-    words: list[str], error: Bools, built: Built,
+    chunk: Chunk, view: View, blocks: tuple[list[str], Ints], main: Bools, reason: Ints, words: list[str],
+    outcome: Ints,
 ) -> pa.Table:  # fmt: skip
     """Return one row for each distinct kind of outcome, in order of first appearance."""
-    at = np.flatnonzero(main)
-    outcome = np.full(chunk.count, 1)
-    outcome[built.entity] = 0
-    outcome[error] = 2
-    parts = (chunk.kind_of[at], heads.layer_of[at], blocks[1][at], heads.paper[at], outcome[at], reason[at])
+    at, heads = np.flatnonzero(main), view.head
+    parts = (chunk.kind_of[at], heads.layer_of[at], blocks[1][at], view.layout_of[at], outcome[at], reason[at])
     key = np.zeros(len(at), dtype=np.int64)
     for part in parts:  # one number a kind of outcome: np.unique over rows is ten times slower
         key = key * (int(part.max(initial=0)) + 1) + part
     _, first, counts = np.unique(key, return_index=True, return_counts=True)
     order = np.argsort(first, kind="stable")
     rows = [([int(part[first[k]]) for part in parts], int(counts[k]), int(at[first[k]])) for k in order.tolist()]
-    names = ("element", "skipped", "error")
     return pa.table(
         {
             "entity_type": pa.array([chunk.kinds[r[0]] for r, _, _ in rows], type=pa.string()),
             "layer": pa.array([heads.layers[r[1]] for r, _, _ in rows], type=pa.string()),
             "block": pa.array([blocks[0][r[2]] for r, _, _ in rows], type=pa.string()),
             "space": pa.array(["paper" if r[3] else "model" for r, _, _ in rows], type=pa.string()),
-            "outcome": pa.array([names[r[4]] for r, _, _ in rows], type=pa.string()),
+            "layout": pa.array([view.layouts[r[3]] for r, _, _ in rows], type=pa.string()),
+            "origin": pa.array(["entity"] * len(rows), type=pa.string()),
+            "outcome": pa.array([OUTCOMES[r[4]] for r, _, _ in rows], type=pa.string()),
             "reason": pa.array([words[r[5]] for r, _, _ in rows], type=pa.string()),
             "count": pa.array([n for _, n, _ in rows], type=pa.int64()),
             "first_handle": pa.array([heads.handle_text(e) for _, _, e in rows], type=pa.string()),

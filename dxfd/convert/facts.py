@@ -126,6 +126,8 @@ class Facts:
         return self._linetype
 
     def _layouts(self) -> tuple[list[str], Ints]:
+        if self._head.layout is not None:
+            return list(self._head.layout[0]), self._head.layout[1][self._entity]
         if self._layout is None:
             names, of = self._texts(410, "")
             paper = self._head.paper[self._entity]

@@ -259,9 +259,6 @@ class _Run:
         if self.incomplete:
             words = f"what is there was converted, but the drawing is not whole: {self.incomplete}"
             notes.append(("incomplete", words))
-        if self.incomplete:
-            words = f"what is there was converted, but the drawing is not whole: {self.incomplete}"
-            notes.append(("incomplete", words))
         if self.plan.units.note:
             notes.append(("units_assumed", self.plan.units.note))
         if self.source.made is not None:

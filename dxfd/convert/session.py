@@ -49,7 +49,7 @@ class Plan:
     config_fingerprint: str
 
 
-def plan(options: ConvertOptions, found: Skim, rules: RuleSet) -> Plan:
+def plan(options: ConvertOptions, found: Skim, rules: RuleSet, source: Source) -> Plan:
     """Return the plan for a skimmed drawing."""
     spread = found.spread
     if found.extents is not None:
@@ -61,10 +61,11 @@ def plan(options: ConvertOptions, found: Skim, rules: RuleSet) -> Plan:
     return Plan(rules=rules, units=units, origin=(x, y, 0.0), config=config, config_fingerprint=fingerprint(config))
 
 
-def configuration(options: ConvertOptions, rules: RuleSet) -> dict[str, Any]:
+def configuration(options: ConvertOptions, rules: RuleSet, source: Source) -> dict[str, Any]:
     """Return what the result depends on besides the source."""
     made = {"dwg": identity(options.dwg), _TEXT: source.made.digest if source.made else ""} if source.dwg else {}
     return {
+        **made,
         "dxfd": __version__.rsplit(".", 1)[0],
         "format": FORMAT,
         "rules": rules.fingerprint,
@@ -72,7 +73,22 @@ def configuration(options: ConvertOptions, rules: RuleSet) -> dict[str, Any]:
         "units": options.units or "",
         "tolerance_m": options.tolerance_m,
         "clip_endless": options.clip_endless,
+        "hidden_layers": options.hidden_layers.value,
+        "colors": options.colors.value,
+        "xdata": options.xdata,
+        "layouts": sorted({name.upper() for name in options.layouts}),
+        "blocks": sorted({name.upper() for name in options.blocks}),
+        "explode_limit": options.explode_limit,
+        "encoding": options.encoding or "",
+        "damaged": options.damaged.value,
+        "limits": asdict(options.limits),
     }
+
+
+def dwg_way(options: ConvertOptions) -> Way:
+    """Return how a DWG drawing is made into text: beside the output, under its lock."""
+    scratch = Path(f"{partial_of(options.output.absolute())}.dwg")
+    return Way(options=options.dwg, max_memory_bytes=options.max_memory_bytes, scratch=scratch)
 
 
 def fingerprint(config: dict[str, Any]) -> str:
@@ -82,12 +98,6 @@ def fingerprint(config: dict[str, Any]) -> str:
     """
     counted = {key: value for key, value in config.items() if key not in {"templates", _TEXT}}
     return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()
-def dwg_way(options: ConvertOptions) -> Way:
-    """Return how a DWG drawing is made into text: beside the output, under its lock."""
-    scratch = Path(f"{partial_of(options.output.absolute())}.dwg")
-    return Way(options=options.dwg, max_memory_bytes=options.max_memory_bytes, scratch=scratch)
-
-
 
 
 def _origin(metres: float) -> float:

@@ -86,36 +86,6 @@ class Limits:
     entity_s: float = 30.0
 
 
-class Damaged(StrEnum):
-    """What a drawing that is cut off in its entities, or whose packing is damaged, does."""
-
-    REFUSE = "refuse"
-    """SourceDamagedError: what is missing is not known."""
-    CONVERT = "convert"
-    """What is there is converted; the report says that it is not all (`incomplete`)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What one entity or block may ask for. Reaching one is an issue, never the end of the conversion.
-
-    They bound memory and time, whatever a drawing holds. All but `entity_s` give the same result on every machine.
-
-    Attributes:
-        entity_bytes: of one entity with its followers; a larger one is passed over.
-        entity_vertices: of one entity; one with more, or with eight times as many values, is passed over.
-        body_points: of the path that a body is made of; a longer one keeps its line and gets no body.
-        block_depth: nesting of blocks; what lies deeper is cut.
-        entity_s: seconds of processor time for the geometry of one entity that is no column (splines, hatches, solids).
-    """
-
-    entity_bytes: int = 128 << 20
-    entity_vertices: int = 200_000
-    body_points: int = 20_000
-    block_depth: int = 64
-    entity_s: float = 30.0
-
-
 class Phase(StrEnum):
     """What the conversion is doing."""
 
@@ -160,9 +130,6 @@ class ConvertOptions:
         damaged: what a drawing does that is cut off.
         encoding: code page of the drawing's text, whatever it says itself; None = as it says, if its bytes agree.
         limits: what one entity may ask for.
-        damaged: what a drawing does that is cut off.
-        encoding: code page of the drawing's text, whatever it says itself; None = as it says, if its bytes agree.
-        limits: what one entity may ask for.
         hidden_layers: what becomes of entities on frozen layers and layers that are off.
         colors: which colour elements have.
         xdata: keep extended data and extension dictionaries as properties.
@@ -185,9 +152,6 @@ class ConvertOptions:
     error_action: ErrorAction = ErrorAction.SKIP
     resume: ResumePolicy = ResumePolicy.AUTO
     vacuum: bool = False
-    damaged: Damaged = Damaged.REFUSE
-    encoding: str | None = None
-    limits: Limits = Limits()
     damaged: Damaged = Damaged.REFUSE
     encoding: str | None = None
     limits: Limits = Limits()
@@ -324,8 +288,6 @@ class Report:
     peak_rss_bytes: int
     issues: dict[str, int] = field(default_factory=dict)
     """Count per issue code."""
-    incomplete: str = ""
-    """What is missing of a damaged drawing that was converted as far as it goes; empty for a whole one."""
     incomplete: str = ""
     """What is missing of a damaged drawing that was converted as far as it goes; empty for a whole one."""
     dwg_note: str = ""

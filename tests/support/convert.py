@@ -18,6 +18,7 @@ from dxfd.convert import pipeline
 from dxfd.convert.read.skim import skim
 from dxfd.convert.read.source import Source
 from dxfd.convert.read.stream import Chunk, Stream
+from dxfd.convert.scope import OUTSIDE
 from dxfd.convert.types import ConvertOptions, Event, Report
 
 TYPES = (
@@ -133,16 +134,21 @@ def snapshot(path: Path) -> dict[str, list[tuple[Any, ...]]]:
 
 def adds_up(report: Report) -> bool:
     """Return whether ledger and totals agree."""
-    model = [row for row in report.ledger if row.space == "model"]
+    read = [row for row in report.ledger if row.origin == "entity" and row.reason not in OUTSIDE]
+    content = [row for row in report.ledger if row.origin == "content"]
 
     def sum_of(outcome: str) -> int:
-        return sum(row.count for row in model if row.outcome == outcome)
+        return sum(row.count for row in read if row.outcome == outcome)
 
+    outcomes = report.matched + report.exploded + report.skipped + report.errors
     return (
-        sum(row.count for row in model) == report.entities_read == report.matched + report.skipped + report.errors
-        and sum_of("element") == report.matched == report.elements_written
+        sum(row.count for row in read) == report.entities_read == outcomes
+        and sum_of("element") == report.matched == report.elements_written - report.content_matched
+        and sum_of("exploded") == report.exploded
         and sum_of("skipped") == report.skipped
         and sum_of("error") == report.errors
+        and sum(row.count for row in content) == report.content_read
+        and sum(row.count for row in content if row.outcome == "element") == report.content_matched
     )
 
 

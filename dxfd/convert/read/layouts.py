@@ -55,6 +55,7 @@ class Layouts:
         active_chosen: it is.
         others: the content of the other ones, by name of the layout as `Section.name`, in the order of the file.
         missing: names that were asked for and are not there.
+        known: they were looked for; else nothing but the model is converted.
     """
 
     model: bool = True
@@ -62,6 +63,7 @@ class Layouts:
     active_chosen: bool = False
     others: tuple[Section, ...] = ()
     missing: tuple[str, ...] = ()
+    known: bool = False
 
 
 class Finder:
@@ -153,7 +155,8 @@ def layouts(source: Source, sections: list[Section], codec: str, blocks: Stream,
         active_chosen = every or bool(mine)
     missing = tuple(n for n, p in zip(asked, patterns, strict=True) if p not in {*hit, ALL.upper(), MODEL.upper()})
     return Layouts(
-        model=model, active=active, active_chosen=active_chosen, others=tuple(others), missing=missing
+        model=model, active=active, active_chosen=active_chosen, others=tuple(others), missing=missing,
+        known=True,
     )  # fmt: skip
 
 

@@ -155,9 +155,10 @@ def _ledger(database: Database) -> None:
     database.execute("DELETE FROM ledger")
     database.execute(
         "INSERT INTO ledger"
-        " SELECT f.entity_type, f.layer, f.block, f.space, f.outcome, f.reason, s.total, f.first_handle"
+        " SELECT f.entity_type, f.layer, f.block, f.space, f.layout, f.origin, f.outcome, f.reason, s.total,"
+        " f.first_handle"
         " FROM (SELECT SUM(count) AS total, MIN(rowid) AS first FROM _ledger"
-        " GROUP BY entity_type, layer, block, space, outcome, reason) s"
+        " GROUP BY entity_type, layer, block, space, layout, origin, outcome, reason) s"
         " JOIN _ledger f ON f.rowid = s.first ORDER BY s.first"
     )
     database.execute("DROP TABLE _ledger")

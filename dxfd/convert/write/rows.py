@@ -24,6 +24,8 @@ class Texts:
         guid, handle: Arrow string arrays (n,).
         kind, layer, block: Arrow string arrays (n,); block is null where there is none.
         name: Arrow string array (n,) of the elements' names, or None: name of the rule and handle.
+        rgba: Arrow string array (n,) of their colours in the drawing, or None: not asked for.
+        layout: Arrow string array (n,) of paper layouts, null for the model, or None: all lie in the model.
     """
 
     guid: Any
@@ -32,15 +34,18 @@ class Texts:
     layer: Any
     block: Any
     name: Any = None
+    rgba: Any = None
+    layout: Any = None
 
 
 @dataclass(frozen=True, slots=True)
 class Constants:
-    """What is the same for every element of a drawing."""
+    """What is the same for every element of a drawing; `drawn`: the drawing's colours go before the rules'."""
 
     filepath: str
     building: str
     storey: str
+    drawn: bool = False
 
 
 def meta(built: Built, texts: Texts, rule: Ints, rules: list[Element], first_id: int, same: Constants) -> pa.Table:
@@ -54,6 +59,10 @@ def meta(built: Built, texts: Texts, rule: Ints, rules: list[Element], first_id:
     name = texts.name
     if name is None:
         name = pc.binary_join_element_wise(of_rule([r.name for r in rules]), texts.handle, " ")
+    rgba = of_rule([r.material_rgba for r in rules])
+    if texts.rgba is not None:
+        rgba = pc.coalesce(texts.rgba, rgba) if same.drawn else pc.coalesce(rgba, texts.rgba)
+    storey = _constant(same.storey, n)
     return pa.table(
         {
             "id": pa.array(np.arange(first_id, first_id + n)),
@@ -64,9 +73,9 @@ def meta(built: Built, texts: Texts, rule: Ints, rules: list[Element], first_id:
             "element_name": name,
             "element_type": of_rule([r.object_type or None for r in rules]),
             "element_description": of_rule([r.description or None for r in rules]),
-            "storey": _constant(same.storey, n),
+            "storey": storey if texts.layout is None else pc.coalesce(texts.layout, storey),
             "material_name": of_rule([r.material_name for r in rules]),
-            "material_rgba": of_rule([r.material_rgba for r in rules]),
+            "material_rgba": rgba,
             "building": _constant(same.building, n),
             "predefined_type": of_rule([r.predefined_type or None for r in rules]),
             "geometry_hash": pa.array([key or None for key in built.shared], type=_STRINGS),
@@ -80,7 +89,14 @@ def meta(built: Built, texts: Texts, rule: Ints, rules: list[Element], first_id:
 
 
 def transforms(built: Built, texts: Texts, first_id: int, origin: Floats) -> pa.Table:
-    """Return rows of element_transforms; centres are shifted by the origin (3,) so that single precision holds them."""
+    """Return rows of element_transforms; centres are shifted by the origin so that single precision holds them.
+
+    Args:
+        built: the elements.
+        texts: their identifiers.
+        first_id: id of the first.
+        origin: (3,), or (n, 3) where it is not the same for all.
+    """
     n = len(built.entity)
     center = built.center - origin
     length = pa.array(built.length, mask=~np.isfinite(built.length))

@@ -88,14 +88,49 @@ CREATE TABLE ledger (
   layer TEXT NOT NULL,
   block TEXT NOT NULL,
   space TEXT NOT NULL CHECK (space IN ('model', 'paper')),
-  outcome TEXT NOT NULL CHECK (outcome IN ('element', 'skipped', 'error')),
+  layout TEXT NOT NULL,    -- Model, the paper layout's name, or empty where it was not looked for
+  origin TEXT NOT NULL CHECK (origin IN ('entity', 'content')),  -- of the drawing, or of an exploded block reference
+  outcome TEXT NOT NULL CHECK (outcome IN ('element', 'exploded', 'skipped', 'error')),
   reason TEXT NOT NULL,
   count INTEGER NOT NULL CHECK (count > 0),
   first_handle TEXT NOT NULL
 );
 
 CREATE TABLE _ledger (
-  entity_type TEXT, layer TEXT, block TEXT, space TEXT, outcome TEXT, reason TEXT, count INTEGER, first_handle TEXT
+  entity_type TEXT, layer TEXT, block TEXT, space TEXT, layout TEXT, origin TEXT, outcome TEXT, reason TEXT,
+  count INTEGER, first_handle TEXT
+);
+
+CREATE TABLE layers (
+  name TEXT PRIMARY KEY,
+  color INTEGER NOT NULL,       -- ACI
+  rgba TEXT NOT NULL,           -- what BYLAYER looks like: r,g,b,a
+  frozen INTEGER NOT NULL,
+  off INTEGER NOT NULL,
+  locked INTEGER NOT NULL,
+  plotted INTEGER NOT NULL,
+  linetype TEXT NOT NULL,
+  lineweight INTEGER NOT NULL   -- hundredths of a millimetre; -3 the default
+);
+
+CREATE TABLE georeference (     -- the drawing's GEODATA: reference = where design lies in the coordinate system
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  handle TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  coordinate_type TEXT NOT NULL,
+  epsg INTEGER,
+  crs_name TEXT NOT NULL,
+  design_x REAL NOT NULL, design_y REAL NOT NULL, design_z REAL NOT NULL,           -- WCS, drawing units
+  reference_x REAL NOT NULL, reference_y REAL NOT NULL, reference_z REAL NOT NULL,  -- coordinate system
+  north_x REAL NOT NULL, north_y REAL NOT NULL,
+  up_x REAL NOT NULL, up_y REAL NOT NULL, up_z REAL NOT NULL,
+  horizontal_scale REAL NOT NULL, vertical_scale REAL NOT NULL,                     -- metres per drawing unit
+  horizontal_units INTEGER NOT NULL, vertical_units INTEGER NOT NULL,
+  scale_method INTEGER NOT NULL, user_scale REAL NOT NULL,
+  sea_level_elevation REAL,
+  projection_radius REAL NOT NULL,
+  definition TEXT NOT NULL,
+  rss_tag TEXT NOT NULL
 );
 
 CREATE TABLE conversion_issues (
@@ -127,7 +162,10 @@ CREATE TABLE _conversion_progress (
   total_entities INTEGER NOT NULL,
   entities_read INTEGER NOT NULL,
   entities_matched INTEGER NOT NULL,
+  entities_exploded INTEGER NOT NULL,
   entities_skipped INTEGER NOT NULL,
+  content_read INTEGER NOT NULL,
+  content_matched INTEGER NOT NULL,
   error_count INTEGER NOT NULL,
   ordinal INTEGER NOT NULL,
   elements_written INTEGER NOT NULL,

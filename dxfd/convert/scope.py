@@ -1,0 +1,111 @@
+"""What of a drawing is converted: model, paper layouts, hidden layers. Decides; reads only which layouts there are.
+
+An entity's layout is told by where it stands: the model and the active layout in ENTITIES, the others in blocks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from dxfd.convert.build.ragged import Bools, Ints
+from dxfd.convert.read.columns import Heads
+from dxfd.convert.read.layouts import MODEL_NAME, Layouts, layouts
+from dxfd.convert.read.skim import Layer, Section, Skim
+from dxfd.convert.read.source import Source
+from dxfd.convert.read.stream import Chunk, Stream
+from dxfd.convert.types import ConvertOptions, HiddenLayers
+
+LAYER_HIDDEN: Final = "layer_hidden"
+INVISIBLE: Final = "invisible"
+OUTSIDE: Final = frozenset({"paper_space", "model_space"})
+"""Reasons of entities in layouts that are not converted: they are not counted as read."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The entities of a chunk as they concern the conversion.
+
+    Attributes:
+        head: their heads, `paper` being those of layouts that are not converted.
+        paper: (E,) they lie in a paper layout.
+        hidden: (E,) they are not shown and not to be converted; None if nothing is.
+        layouts: names of layouts.
+        layout_of: (E,) index into them.
+    """
+
+    head: Heads
+    paper: Bools
+    hidden: Bools | None
+    layouts: tuple[str, str]
+    layout_of: Ints
+
+    def named(self, entities: Ints) -> Any:
+        """Return an Arrow string array (n,): paper layouts of entities, null for the model; None if all are there."""
+        if not self.paper[entities].any():
+            return None
+        names = pa.array([None, *self.layouts[1:]], type=pa.string())
+        return names.take(pa.array(self.layout_of[entities]))
+
+
+class Scope:
+    """The choice of one run."""
+
+    def __init__(self, options: ConvertOptions, source: Source, found: Skim, chunk_bytes: int) -> None:
+        """Find out which layouts there are, if any but the model is asked for."""
+        blocks = Stream(source, [s for s in found.sections if s.name == "BLOCKS"], chunk_bytes)
+        self.layouts: Layouts = layouts(source, found.sections, found.codec, blocks, options.layouts)
+        self._entities = [s for s in found.sections if s.name == "ENTITIES"]
+        self.sections: list[Section] = [*self._entities, *self.layouts.others]
+        """What a stream reads: the checkpoint counts them."""
+        self._known = self.layouts.known
+        self.skips_hidden = options.hidden_layers is HiddenLayers.SKIP
+        self.layers: dict[str, Layer] = {name.upper(): layer for name, layer in found.layers.items()}
+        """By name in capitals: CAD programs know no case."""
+
+    def notes(self) -> list[tuple[str, str]]:
+        """Return what is to be told of the choice, as (issue code, message)."""
+        return [("layout_missing", f"there is no layout {name!r}") for name in self.layouts.missing]
+
+    def hides(self, layer: str) -> bool:
+        """Return whether what lies on a layer is left out."""
+        known = self.layers.get(layer.upper())
+        return self.skips_hidden and known is not None and (known.frozen or known.off)
+
+    def view(self, chunk: Chunk, head: Heads) -> View:
+        """Return which entities of a chunk are converted."""
+        section = chunk.place.section
+        if section >= len(self._entities):
+            whole = np.ones(chunk.count, dtype=np.bool_)
+            names = MODEL_NAME, self.sections[section].name
+            lies = whole.astype(np.int64)
+            return self._hide(View(replace(head, paper=~whole, layout=(names, lies)), whole, None, names, lies))
+        names = MODEL_NAME, self.layouts.active if self._known else ""
+        outside = np.where(head.paper, not self.layouts.active_chosen, not self.layouts.model)
+        lies = head.paper.astype(np.int64)
+        seen = replace(head, paper=outside.astype(np.bool_), layout=(names, lies) if self._known else None)
+        return self._hide(View(seen, head.paper, None, names, lies))
+
+    def apply(self, view: View, rule: Ints, reasons: tuple[list[str], Ints]) -> tuple[list[str], Ints]:
+        """Take what is out of scope from its rules, in place, and return the reasons with those added."""
+        words, of = reasons
+        model = view.head.paper & ~view.paper & (rule < 0)
+        if view.hidden is None and not model.any():
+            return reasons
+        words, of = [*words, "model_space", LAYER_HIDDEN, INVISIBLE], of.copy()
+        last = len(words)
+        of[model] = last - 3
+        if view.hidden is not None:
+            hidden = view.hidden & ~view.head.paper
+            rule[hidden] = -1
+            of[hidden] = np.where(view.head.invisible[hidden], last - 1, last - 2)
+        return words, of
+
+    def _hide(self, view: View) -> View:
+        if not self.skips_hidden:
+            return view
+        hides = np.array([self.hides(name) for name in view.head.layers], dtype=np.bool_)
+        return replace(view, hidden=hides[view.head.layer_of] | view.head.invisible)
