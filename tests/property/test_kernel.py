@@ -169,3 +169,24 @@ def test_both_ways_find_the_same_columns(pairs: list[tuple[int, int]]) -> None:
     assert fast[0].tobytes() == slow[0].tobytes()
     assert fast[1].tolist() == slow[1].tolist()
     assert [part.tolist() for part in fast[2]] == [part.tolist() for part in slow[2]]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            ["  0\n", "0\n", "0\r\n", "LINE\n", "VERTEX\n", "VERTEX\r\n", "SEQEND\n", "ATTRIB\n", "ATTDEF\n", "\n"]
+        ),
+        max_size=120,
+    ),
+    st.sampled_from([b"\n  0\n", b"\n0\n", b"\n0\r\n", b"\n     0\n"]),
+    st.integers(0, 500),
+)  # fmt: skip
+def test_both_ways_count_the_same_marks(lines: list[str], mark: bytes, before: int) -> None:
+    data = "".join(lines).encode()
+    places = [at for at in range(min(before, len(data))) if data.startswith(mark, at)]
+    names = tuple(name + tail for name in (b"VERTEX", b"SEQEND", b"ATTRIB") for tail in (b"\r", b"\n"))
+    wanted = sum(not data[at + len(mark) :].startswith(names) for at in places)
+    assert kernel.marks(data, mark, before) == wanted
+    assert kernel.lines(data) == data.count(b"\n")
+    assert kernel.find(data, mark) == data.find(mark)

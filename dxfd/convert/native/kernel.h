@@ -6,8 +6,12 @@
 #include <Python.h>
 #include <stdint.h>
 
+#define DXFD_MOST_MARK 8 /* bytes of a mark that marks() counts */
+
 PyObject *dxfd_scan(PyObject *self, PyObject *args);
 PyObject *dxfd_lines(PyObject *self, PyObject *data);
+PyObject *dxfd_marks(PyObject *self, PyObject *args);
+PyObject *dxfd_find(PyObject *self, PyObject *args);
 PyObject *dxfd_columns(PyObject *self, PyObject *args);
 PyObject *dxfd_places(PyObject *self, PyObject *args);
 PyObject *dxfd_vertices(PyObject *self, PyObject *args);

@@ -4,6 +4,8 @@
 static PyMethodDef methods[] = {
     {"scan", dxfd_scan, METH_VARARGS, "Tags of a chunk; see tags.c."},
     {"lines", dxfd_lines, METH_O, "Line feeds in a buffer; see tags.c."},
+    {"marks", dxfd_marks, METH_VARARGS, "Marks without followers; see tags.c."},
+    {"find", dxfd_find, METH_VARARGS, "Where a word stands; see tags.c."},
     {"columns", dxfd_columns, METH_VARARGS, "Numbers of group codes by entity; see tags.c."},
     {"places", dxfd_places, METH_VARARGS, "Tags of group codes by entity; see tags.c."},
     {"vertices", dxfd_vertices, METH_VARARGS, "Vertices of LWPOLYLINEs; see tags.c."},
@@ -18,4 +20,8 @@ static struct PyModuleDef definition = {
     NULL, NULL, NULL, NULL,
 };
 
-PyMODINIT_FUNC PyInit__kernel(void) { return PyModule_Create(&definition); }
+PyMODINIT_FUNC PyInit__kernel(void) {
+    PyObject *module = PyModule_Create(&definition);
+    if (module && PyModule_AddIntConstant(module, "MOST_MARK", DXFD_MOST_MARK) < 0) Py_CLEAR(module);
+    return module;
+}

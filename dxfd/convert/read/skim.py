@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from dxfd.convert.read.blocknames import true_names
 from dxfd.convert.native import kernel
+from dxfd.convert.read.blocknames import true_names
 from dxfd.convert.read.encoding import UTF8, codec_for, codec_of_page, decode
 from dxfd.convert.read.evidence import judge
 from dxfd.convert.read.source import Source
@@ -22,7 +22,7 @@ from dxfd.convert.read.spooled import BOM
 from dxfd.convert.read.tags import Tags, line_feeds, parse
 from dxfd.errors import NotDxfError, SourceDamagedError, UsageError
 
-_WINDOW: Final = 8 << 20
+_WINDOW: Final = 1 << 20
 _SMALL: Final = 32 << 20
 """HEADER and TABLES are read whole up to this size; what lies behind is passed over and reported."""
 _SAMPLE: Final = 1 << 20
