@@ -156,6 +156,8 @@ def _mline(tags: plain.Tagged, text: str, metres: float) -> Shape:
 
 
 def _through_ezdxf(kind: str, text: str, metres: float, means: Means) -> Shape:
+    if kind in acis.KINDS:
+        return _from_body(kind, text, metres, means)
     from ezdxf.entities import factory
     from ezdxf.lldxf.extendedtags import ExtendedTags
 
@@ -165,8 +167,6 @@ def _through_ezdxf(kind: str, text: str, metres: float, means: Means) -> Shape:
 
         rings = _rings(from_hatch(entity), metres, means)
         return Shape([(points, True) for points, _ in rings], filled=True)
-    if kind in acis.KINDS:
-        return _from_body(kind, entity, metres, means)
     if kind in {"MULTILEADER", "MLEADER"}:
         return _from_multileader(entity, metres)
     if kind == "LEADER":
@@ -195,12 +195,12 @@ def _line(corners: Iterable[Any], metres: float) -> Shape:
     return Shape([(_checked(points * metres), False)])
 
 
-def _from_body(kind: str, entity: Any, metres: float, means: Means) -> Shape:
-    data = means.body(entity.dxf.handle or "") if entity.has_binary_data else list(entity.sat)
+def _from_body(kind: str, text: str, metres: float, means: Means) -> Shape:
+    tags = list(plain.pairs(text))
+    handle = next((value.strip() for code, value in tags if code == 5), "")
+    data: Any = acis.sat_lines(tags) or means.body(handle)
     if not data:
-        data = means.body(entity.dxf.handle or "") or list(entity.sat)
-    if not data:
-        raise NoGeometryError("acis_not_read", f"{kind} {entity.dxf.handle}: its body is not in the drawing")
+        raise NoGeometryError("acis_not_read", f"{kind} {handle}: its body is not in the drawing")
     made = acis.faces(data)
     if made is not None:
         vertices, faces = made
@@ -209,7 +209,7 @@ def _from_body(kind: str, entity: Any, metres: float, means: Means) -> Shape:
         return Shape(vertices=_checked(vertices * metres), faces=faces)
     corners = acis.box(data)
     if corners is None:
-        raise NoGeometryError("acis_not_read", f"{kind} {entity.dxf.handle}: its vertices span no box")
+        raise NoGeometryError("acis_not_read", f"{kind} {handle}: its vertices span no box")
     return _box(np.array(corners) * metres, f"{kind}: of a body with curved faces only its box is told")
 
 
