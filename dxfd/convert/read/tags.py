@@ -239,7 +239,7 @@ def _codes(raw: Any, data: bytes, start: Ints, end: Ints) -> tuple[Any, Bools]:
     blank = np.zeros(len(start), dtype=np.bool_)  # a digit left of a blank is no code
     for k in range(3):
         at = end - 1 - k
-        char = np.where(at >= start, raw[at], _SPACE) if k else raw[at]  # at may be -1: then it is not >= start
+        char = np.where(at >= start, raw[np.maximum(at, 0)], _SPACE) if k else raw[at]
         digit = char - np.uint8(_ZERO)  # wraps: what is below 0 becomes large
         is_digit = digit <= 9
         code += np.where(is_digit, digit, np.uint8(0)).astype(np.int32) * 10**k
@@ -248,7 +248,7 @@ def _codes(raw: Any, data: bytes, start: Ints, end: Ints) -> tuple[Any, Bools]:
     wide = np.flatnonzero((width > 3) & ~odd)  # extended data, and files that pad to six places
     for k in (3, 4, 5):
         at = end[wide] - 1 - k
-        char = np.where(at >= start[wide], raw[at], _SPACE)
+        char = np.where(at >= start[wide], raw[np.maximum(at, 0)], _SPACE)
         digit = char - np.uint8(_ZERO)
         is_digit = (digit <= 9) if k == 3 else np.zeros(len(wide), dtype=np.bool_)
         code[wide] += np.where(is_digit, digit, np.uint8(0)).astype(np.int32) * 10**k
