@@ -38,7 +38,8 @@ def main(source: Path, target: Path, report: Path) -> int:
         runtime.write(document, target, format="dxf")
         lost = _lost(document, tally(target))
     except native.NativeError as error:
-        sys.stderr.write(f"{error}\n")
+        kind, _, words = str(error).partition(": ")
+        sys.stderr.write(f"{kind.rpartition('.')[2]}: {words}\n")
         return OUT_OF_MEMORY if "OutOfMemory" in error.managed_type else 1
     except MemoryError:
         return OUT_OF_MEMORY
@@ -56,6 +57,8 @@ def _read(runtime: native.NativeRuntime, source: Path) -> Any:
 
 def _lost(document: Any, written: Counter[str]) -> list[dict[str, Any]] | None:
     """Return what was read but not written; None if there is too much to look at."""
+    if sum(len(record.Entities) for record in document.BlockRecords) == sum(written.values()):
+        return []
     until = time.monotonic() + _CENSUS_S
     try:
         names: dict[str, str] = {}

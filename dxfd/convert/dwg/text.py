@@ -45,7 +45,9 @@ _KINDS_TOLD: Final = 12
 _HEADER_BYTES: Final = 256 << 10
 _WRITTEN_AT: Final = re.compile(rb"(\$TDU?UPDATE\r?\n *40\r?\n)[^\r\n]*")
 _VERSION_GUID: Final = re.compile(rb"(\$VERSIONGUID\r?\n *2\r?\n)[^\r\n]*")
-_NO_MEMORY: Final = re.compile(r"(?i)out ?of ?memory|insufficient memory|cannot allocate|bad_alloc|gc heap init")
+_NO_MEMORY: Final = re.compile(
+    r"(?i)out ?of ?memory|memory ?error|insufficient memory|cannot allocate|bad_alloc|gc heap init"
+)
 _NO_ROOM: Final = re.compile(r"(?i)no space left|disk full|quota exceeded")
 _KNOWN_LOSSES: Final = {
     choose.ACADSHARP: "tables, 3D solids, regions, surfaces and proxies",
@@ -199,12 +201,18 @@ def _judge(ended: confined.Ended, job: Job, tool: Tool, target: Path) -> None:
     if ended.status and _NO_ROOM.search(ended.said):
         raise DiskFullError(f"the disk of {job.way.scratch.parent} is full: no room for the drawing's text")
     if ended.status:
-        how = f"ended by signal {-ended.status}" if ended.status < 0 else f"failed with status {ended.status}"
+        how = f"ended by signal {-ended.status}" if ended.status < 0 else f"failed ({ended.status})"
         said = _last_line(ended.said)
         raise DwgFailedError(f"{tool.words} {how}" + (f": {said}" if said else ""))
-    if not target.is_file() or not target.stat().st_size:
+    if not target.is_file() or not _is_text(target):
         said = _last_line(ended.said)
         raise DwgFailedError(f"{tool.words} made no DXF" + (f": {said}" if said else ""))
+
+
+def _is_text(path: Path) -> bool:
+    """Return whether a file begins as DXF text does: with a group code 0 or a remark."""
+    with path.open("rb") as file:
+        return file.read(_WINDOW).removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].strip() in {b"0", b"999"}
 
 
 def _was_killed(ended: confined.Ended) -> bool:
