@@ -88,9 +88,10 @@ def test_every_import_goes_down():
     assert not wrong
 
 
-def test_only_the_command_convert_imports_the_conversion():
+def test_only_commands_of_drawings_and_results_import_the_conversion():
     users = {m for m, p in modules() for t in imports(p, m) if part(t) == "convert" and part(m) != "convert"}
-    assert {user for user in users if part(user) == "cli"} <= {
+    assert {user for user in users if part(user) == "cli" and not user.startswith("dxfd.cli.templates.")} <= {
+        "dxfd.cli.compare",
         "dxfd.cli.convert",
         "dxfd.cli.interrupts",
         "dxfd.cli.progress",
@@ -118,6 +119,13 @@ def test_daemon_and_client_name_no_heavy_library():
         if part(module) in LIGHT:
             heavy = {target for target in imports(path, module) if target.split(".")[0] in HEAVY}
             assert not heavy, f"{module} imports {heavy}"
+
+
+def test_commands_load_the_conversion_only_when_they_run():
+    commands = sorted(m for m in NAMES if part(m) == "cli" and not m.endswith("__main__"))
+    code = f"import sys, {', '.join(commands)}; print(*sorted(m.split('.')[0] for m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & HEAVY
 
 
 @pytest.mark.parametrize("module", ["dxfd.app", "dxfd.cli.run", "dxfctl.cli"])

@@ -6,7 +6,7 @@ Owns the last resort for errors: one line with a code, a hint, the exit code of 
 
 from __future__ import annotations
 
-import importlib
+import json
 import os
 import sys
 import tempfile
@@ -17,39 +17,21 @@ from typing import Final
 import click
 
 from dxfd import __version__
+from dxfd.cli.lazy import LazyGroup
 from dxfd.errors import DxfdError, UsageError
 
 COMMANDS: Final = {
     "run": ("dxfd.cli.run", "run", "Run the daemon."),
     "convert": ("dxfd.cli.convert", "convert", "Convert one drawing here and now, without a daemon."),
+    "templates": ("dxfd.cli.templates", "templates", "Look at, check, explain and propose rules."),
+    "compare": ("dxfd.cli.compare", "compare", "Compare two result databases."),
     "check-config": ("dxfd.cli.check_config", "check_config", "Check the settings and print those in force."),
     "errors": ("dxfd.cli.errors", "errors", "List every error code with its exit code."),
     "version": ("dxfd.cli.version", "version", "Print the version."),
 }
 
 
-class LazyGroup(click.Group):
-    """A group that knows its commands by name and imports one when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
-        """Return the names in the order of the table."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import and return a command; None when there is no such one."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, name, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the table, importing nothing."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, words) for name, (_, _, words) in COMMANDS.items()])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, commands_of=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="dxfd")
 def group() -> None:
     """Turn CAD drawings (DXF) into BIM databases: the daemon, and conversions in the foreground."""
@@ -62,6 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def call(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status; errors are told on stderr."""
+    as_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
     try:
         result = group.main(args=arguments, prog_name="dxfd", standalone_mode=False)
     except click.exceptions.Abort:
@@ -73,9 +56,9 @@ def call(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "dxfd"
-        return tell(UsageError(error.format_message(), hint=f"{command} --help"))
+        return tell(UsageError(error.format_message(), hint=f"{command} --help"), as_json=as_json)
     except DxfdError as error:
-        return tell(error)
+        return tell(error, as_json=as_json)
     except BrokenPipeError:
         # The reader of our stdout has gone (`dxfd errors | head`); Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -88,8 +71,12 @@ def call(arguments: list[str] | None = None) -> int:
     return result if isinstance(result, int) else 0
 
 
-def tell(error: DxfdError) -> int:
-    """Print an error in one line and its hint in another, and return its exit code."""
+def tell(error: DxfdError, *, as_json: bool = False) -> int:
+    """Print an error in one line and its hint in another (as a document: on stdout), and return its exit code."""
+    if as_json:
+        fields = {"code": error.code, "message": error.message, "hint": error.hint, "exit_code": error.exit_code}
+        print(json.dumps({"ok": False, "error": fields}, ensure_ascii=False))
+        return error.exit_code
     print(f"error: {error.message} [{error.code}]", file=sys.stderr)
     if error.hint:
         print(f"  hint: {error.hint}", file=sys.stderr)

@@ -119,6 +119,10 @@ class RuleSet:
             )
         return verdicts
 
+    def disciplines_of(self, layer: str) -> tuple[str, ...]:
+        """Return the disciplines that a layer's name speaks of, the surest first."""
+        return self._names.look(layer).disciplines
+
     # --- the decision ---------------------------------------------------------------------------------------------
 
     def _ranked(self, entity_type: str, layer: str, block: str) -> list[_Match]:

@@ -1,0 +1,45 @@
+"""`dxfd templates export`: the rules in force as a TOML rule set, or as a template_library.db of the ecosystem."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dxfd.cli.templates.shared import json_option, load, rules_option
+from dxfd.cli.text import as_json
+from dxfd.contract.human import counted, safe
+from dxfd.errors import OutputError, OutputNotWritableError, UsageError
+
+
+@click.command()
+@click.argument("out", metavar="OUT.toml|OUT.db", type=click.Path(path_type=Path))
+@rules_option
+@json_option
+def export(out: Path, rules: Path | None, json_wanted: bool) -> None:
+    """Write the rules to a new file.
+
+    A TOML file holds all of them and reads back as the same rules. A library holds one template per rule and
+    discipline, with measures, geometry and material; it has no place for conditions, and readers find its classes by
+    their words.
+    """
+    from dxfd.convert.match.write_library import write_library
+    from dxfd.convert.match.write_toml import document
+
+    if out.suffix.lower() not in {".toml", ".db"}:
+        raise UsageError(f"{out} must end in .toml or .db")
+    if out.exists():
+        raise OutputError(f"{out} is there already", hint="name another file, or remove it first")
+    loaded = load(rules)
+    if out.suffix.lower() == ".db":
+        written, what = write_library(out, loaded.rules, source=loaded.source), "template"
+    else:
+        try:
+            out.write_text(document(loaded.rules, loaded.disciplines, head=loaded.source), encoding="utf-8")
+        except OSError as error:
+            raise OutputNotWritableError(f"{out} cannot be written: {error.strerror}") from None
+        written, what = len(loaded.rules), "rule"
+    if json_wanted:
+        click.echo(as_json({"ok": True, "out": str(out), f"{what}s": written}))
+    else:
+        click.echo(f"{counted(written, what)} written to {safe(str(out))}")

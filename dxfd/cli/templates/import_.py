@@ -1,0 +1,37 @@
+"""`dxfd templates import`: a template library as a TOML rule set that can be read and changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dxfd.cli.templates.shared import json_option
+from dxfd.cli.text import as_json
+from dxfd.contract.human import counted, safe
+from dxfd.errors import OutputError, OutputNotWritableError
+
+
+@click.command("import")
+@click.argument("library", metavar="LIBRARY.db", type=click.Path(path_type=Path))
+@click.argument("out", metavar="OUT.toml", type=click.Path(path_type=Path))
+@json_option
+def import_rules(library: Path, out: Path, json_wanted: bool) -> None:
+    """Write the rules that a template library gives as a TOML rule set."""
+    from dxfd.convert.match.load import load_rules
+    from dxfd.convert.match.write_toml import document
+
+    if out.exists():
+        raise OutputError(f"{out} is there already", hint="name another file, or remove it first")
+    loaded = load_rules(library)
+    text = document(loaded.rules, [], head=f"Rules of {library.name}")
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputNotWritableError(f"{out} cannot be written: {error.strerror}") from None
+    if json_wanted:
+        click.echo(as_json({"ok": True, "out": str(out), "rules": len(loaded.rules), "notes": list(loaded.notes)}))
+        return
+    for note in loaded.notes:
+        click.echo(f"note: {safe(note)}")
+    click.echo(f"{counted(len(loaded.rules), 'rule')} written to {safe(str(out))}")
