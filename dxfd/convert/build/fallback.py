@@ -123,6 +123,11 @@ def _simple(kind: str, text: str, metres: float, means: Means) -> Shape | None:
         return _line(ends, metres)
     if kind in plain.PLACED:
         return _line(plain.tagged(text).all(10)[:1], metres)
+    if kind in plain.DIMENSIONS:
+        corners = plain.measured(plain.tagged(text))
+        if len(corners) < 2:
+            raise NoGeometryError("no_geometry")
+        return _box(_checked(corners * metres), f"{kind}: of one without a picture only the points are told")
     if kind == "LEADER":
         tags = plain.tagged(text)
         corners = tags.all(10)

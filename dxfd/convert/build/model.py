@@ -137,8 +137,12 @@ class Builder:
                 if isinstance(made, Meshes):
                     meshes.append(made if along is None else thick.thickened(made, along))
         measures = Measures(rule, rules)
-        kinds = [kind for kind in chunk.kinds if kind not in COLUMNAR and kind not in PICTURES]
-        rest = others(chunk, kinds, of, self._codec, metres, self._means)
+        pictures, undrawn = self._pictures(chunk, of)
+        kinds = [kind for kind in chunk.kinds if kind not in COLUMNAR]
+        rest = others(
+            chunk, kinds, lambda k: np.intersect1d(of(k), undrawn) if k in PICTURES else of(k),
+            self._codec, metres, self._means,
+        )  # fmt: skip
         take(rest, curves, meshes, measures, failed)
         lines = join_paths(curves)
         paths = join_paths([lines, *dots])
@@ -152,39 +156,46 @@ class Builder:
             paths, wish = thickened(paths, wish, along, meshes)
         bodies_made, status = solids(paths, join_meshes(meshes), plan(wish))
         failed.update((entity, WHY[why]) for entity, why in status.items())
-        return self._finish(chunk, bodies_made, measures, of, names, failed)
-
-    def _finish(
-        self, chunk: Chunk, made: Solids, measures: Measures, of: Callable[[str], Ints],
-        names: tuple[list[str], Ints], failed: dict[int, tuple[str, str]],
-    ) -> Built:  # fmt: skip
-        own = _own(made)
-        raise_m = measures.elevation(own.entity)
-        grounded = np.abs(own.center[:, 2] - own.size[:, 2] / 2) < 1e-9
-        own.center[:, 2] += np.where(grounded, raise_m, 0.0)
-        where, distinct, number = self._standing(chunk, of, names)
+        where, distinct, number = self._standing(chunk, of("INSERT"), names, pictures)
+        own = self._raised(bodies_made, measures)
         if len(where.entity):
             own = _merged(own, self._references(where, (distinct, number), measures, failed))
         own.failed = failed
         return own
 
+    def _raised(self, made: Solids, measures: Measures) -> Built:
+        """Return bodies of their own; what stands on the ground stands as high as its rule says."""
+        own = _own(made)
+        raise_m = measures.elevation(own.entity)
+        grounded = np.abs(own.center[:, 2] - own.size[:, 2] / 2) < 1e-9
+        own.center[:, 2] += np.where(grounded, raise_m, 0.0)
+        return own
+
+    def _pictures(self, chunk: Chunk, of: Callable[[str], Ints]) -> tuple[tuple[Placed, list[str]] | None, Ints]:
+        """Return where the pictures of dimensions and tables stand and their blocks, and those that have none."""
+        drawn = np.sort(np.concatenate([of(kind) for kind in PICTURES]))
+        if not len(drawn):
+            return None, drawn
+        where, names = references(chunk, drawn, self._codec, self._metres)
+        has = np.array([name in self._blocks for name in names], dtype=np.bool_)
+        rows = np.flatnonzero(has)
+        return (_some(where, rows), [names[k] for k in rows.tolist()]), drawn[~has]
+
     def _standing(
-        self, chunk: Chunk, of: Callable[[str], Ints], names: tuple[list[str], Ints]
+        self, chunk: Chunk, inserts: Ints, names: tuple[list[str], Ints], pictures: tuple[Placed, list[str]] | None
     ) -> tuple[Placed, list[str], Ints]:
         """Return the references of the chunk, the distinct names of their blocks and (n,) index into those."""
-        inserts = of("INSERT")
         where = placed(group(chunk, inserts), self._metres)
         used, number = np.unique(names[1][inserts], return_inverse=True)
         distinct = [names[0][k] for k in used.tolist()]
-        drawn = np.sort(np.concatenate([of(kind) for kind in PICTURES]))
-        if not len(drawn):
+        if pictures is None:
             return where, distinct, number
-        pictures, own = references(chunk, drawn, self._codec, self._metres)
+        drawn, own = pictures
         place = {name: len(distinct) + k for k, name in enumerate(dict.fromkeys(own))}
         number = np.concatenate([number, np.array([place[name] for name in own], dtype=np.int64)])
-        both = [np.concatenate([getattr(where, name), getattr(pictures, name)]) for name in Placed.__slots__]
-        order = np.argsort(both[0], kind="stable")
-        return Placed(*(part[order] for part in both)), [*distinct, *place], number[order]
+        both = Placed(*(np.concatenate([getattr(where, n), getattr(drawn, n)]) for n in Placed.__slots__))
+        order = np.argsort(both.entity, kind="stable")
+        return _some(both, order), [*distinct, *place], number[order]
 
     def _references(
         self, where: Placed, names: tuple[list[str], Ints], measures: Measures, failed: dict[int, tuple[str, str]]
@@ -231,6 +242,10 @@ def _too_long(paths: Paths, failed: dict[int, tuple[str, str]]) -> Bools:
         words = f"{counts[at]} vertices, more than {MOST_BODY_POINTS}: it keeps its line and gets no body"
         failed[int(paths.entity[at])] = ("too_many_vertices", words)
     return np.asarray(long, dtype=np.bool_)
+
+
+def _some(where: Placed, rows: Ints) -> Placed:
+    return Placed(*(getattr(where, name)[rows] for name in Placed.__slots__))
 
 
 def _own(made: Solids) -> Built:

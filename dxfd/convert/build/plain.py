@@ -15,9 +15,12 @@ import numpy as np
 from dxfd.convert.build.frame import axes
 from dxfd.convert.build.ragged import Floats
 
-PLACED: Final = frozenset({"TOLERANCE", "LIGHT", "RTEXT", "ARCALIGNEDTEXT", "GEOPOSITIONMARKER", "CAMERA"})
+PLACED: Final = frozenset(
+    {"ACAD_TABLE", "TOLERANCE", "LIGHT", "RTEXT", "ARCALIGNEDTEXT", "GEOPOSITIONMARKER", "CAMERA"}
+)
 """What is drawn there needs styles or another program; where it stands is known."""
 ENDLESS: Final = frozenset({"XLINE", "RAY"})
+DIMENSIONS: Final = frozenset({"DIMENSION", "ARC_DIMENSION", "LARGE_RADIAL_DIMENSION"})
 UNDERLAYS: Final = frozenset({"PDFUNDERLAY", "DWFUNDERLAY", "DGNUNDERLAY", "UNDERLAY"})
 _POINTS: Final = frozenset({*range(10, 19), *range(110, 113), 210})
 _SUBCLASS_END: Final = 1000
@@ -176,3 +179,8 @@ def underlay(tags: Tagged) -> Floats:
     local = (corners * scale) @ turn.T + at if len(corners) else at[None]
     out: Floats = local @ matrix.T
     return out
+
+
+def measured(tags: Tagged) -> Floats:
+    """Return (n, 3) the points that a dimension measures: all there is of one without a picture."""
+    return np.concatenate([tags.all(code)[:1] for code in (13, 14, 10, 15, 16)])
