@@ -38,6 +38,7 @@ from dxfd.convert.naming import names
 from dxfd.convert.properties import properties
 from dxfd.convert.read.ahead import Ahead
 from dxfd.convert.read.columns import Heads, group, heads, of_kind
+from dxfd.convert.read.dictionaries import Dictionaries
 from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.georeference import georeference
 from dxfd.convert.read.skim import Skim, skim
@@ -141,6 +142,9 @@ class _Run:
         self.plan = session.plan(options, self.found, rules, source)
         self.scope = Scope(options, source, self.found, CHUNK_BYTES)
         self.identity = guid.suffix(f"{source.path.name}\n{self.found.fingerprint_guid}")
+        self.dictionaries = (
+            Dictionaries(source, self.found.sections, self.found.codec) if options.xdata else None
+        )  # fmt: skip
         self.told: set[str] = set()
         self.shared: set[str] = set()
         self.resume_note = ""
@@ -412,7 +416,7 @@ class _Run:
         if fresh:
             batch.add("base_geometries", rows.shared_bodies(fresh, len(self.shared) + 1))
             self.shared.update(body.key for body in fresh)
-        batch.add("element_properties", properties(chunk, at, texts.guid, first, self.found.codec))
+        batch.add("element_properties", properties(chunk, at, texts.guid, first, self.found.codec, self.dictionaries))
 
     def _colors(self, chunk: Chunk, head: Heads, at: Ints, elements: list[Element]) -> Any:
         """Return the drawing's colours of entities, None where no element wants them."""

@@ -10,8 +10,10 @@ import pyarrow as pa
 
 from dxfd.convert.build.ragged import Ints
 from dxfd.convert.read.columns import group, of_kind
+from dxfd.convert.read.dictionaries import Dictionaries
 from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.stream import Chunk
+from dxfd.convert.xdata import extended
 
 _TEXTS: Final = ("TEXT", "MTEXT")
 _FORMAT: Final = re.compile(r"\\[\\{}~PNX]|\\S[^;]*;|\\[ACFHQTWacfhpqtw][^;\\{}]*;|\\[LlOoKk]|[{}]")
@@ -19,7 +21,9 @@ _FORMAT: Final = re.compile(r"\\[\\{}~PNX]|\\S[^;]*;|\\[ACFHQTWacfhpqtw][^;\\{}]
 _PERCENT: Final = re.compile(r"%%(\d{3}|[cdpouk%])", re.IGNORECASE)
 
 
-def properties(chunk: Chunk, elements: Ints, guids: Any, first_id: int, codec: str) -> pa.Table:
+def properties(
+    chunk: Chunk, elements: Ints, guids: Any, first_id: int, codec: str, dictionaries: Dictionaries | None = None
+) -> pa.Table:
     """Return rows of element_properties.
 
     Args:
@@ -28,6 +32,7 @@ def properties(chunk: Chunk, elements: Ints, guids: Any, first_id: int, codec: s
         guids: Arrow strings (n,), their identifiers.
         first_id: id of the first element.
         codec: of the drawing's text.
+        dictionaries: of the drawing, if extended data is kept too.
     """
     rank = np.full(chunk.count, -1, dtype=np.int64)
     rank[elements] = np.arange(len(elements))
@@ -57,6 +62,11 @@ def properties(chunk: Chunk, elements: Ints, guids: Any, first_id: int, codec: s
         owner += rank[entities].tolist()
         names += ["text"] * len(entities)
         values += [plain(decode(b"".join([*b, v]), codec), kind) for b, v in zip(before, last, strict=True)]
+    if dictionaries is not None:
+        more = extended(chunk, rank, codec, dictionaries)
+        owner += more[0]
+        names += more[1]
+        values += more[2]
     order = np.argsort(np.array(owner, dtype=np.int64), kind="stable")
     index = np.array(owner, dtype=np.int64)[order]
     return pa.table(

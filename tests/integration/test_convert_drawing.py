@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import json
 from functools import partial
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def test_another_policy_is_another_result_and_not_resumed(hidden, rules):
     left = iter([None, None, None, None, "pause"])
     with pytest.raises(Left):
         cv.convert(hidden, templates=rules, batch_size=1, leave=lambda: next(left, "pause"))
-    with pytest.raises(ResumeImpossibleError, match="other options"):
+    with pytest.raises(ResumeImpossibleError, match="hidden_layers"):
         cv.convert(hidden, templates=rules, hidden_layers=HiddenLayers.SKIP, resume=ResumePolicy.RESUME)
 
 
@@ -241,3 +242,33 @@ def test_geodata_is_kept(tmp_path, rules):
 
 def test_a_drawing_without_geodata_has_none(hidden, rules):
     assert cv.convert(hidden, templates=rules).rows("SELECT COUNT(*) FROM georeference") == [(0,)]
+
+
+# --- extended data -----------------------------------------------------------------------------------------------
+
+
+def test_extended_data_and_extension_dictionaries_become_properties_on_request(tmp_path, rules):
+    doc = ezdxf.new("R2010")
+    doc.appids.add("ACME")
+    doc.appids.add("OTHER")
+    line = doc.modelspace().add_line((0, 0), (1, 0))
+    line.set_xdata("ACME", [(1000, "Häkchen"), (1002, "{"), (1040, 2.5), (1010, (1, 2, 3)), (1070, 7), (1002, "}")])
+    line.set_xdata("OTHER", [(1071, 70_000)])
+    dictionary = line.new_extension_dict()
+    dictionary.add_xrecord("RECORD").reset([(1, "text"), (40, 1.5), (90, 12), (10, (4, 5, 6))])
+    inner = dictionary.dictionary.add_new_dict("INNER")
+    inner.add_xrecord("DEEP").reset([(70, 3)])
+    doc.modelspace().add_line((0, 0), (1, 0))
+    doc.saveas(tmp_path / "x.dxf")
+    every = "SELECT element_id, name, value FROM element_properties ORDER BY rowid"
+    assert cv.convert(tmp_path / "x.dxf", templates=rules).rows(every) == []
+    found = {name: (owner, json.loads(value)) for owner, name, value in
+             cv.convert(tmp_path / "x.dxf", templates=rules, xdata=True).rows(every)}  # fmt: skip
+    assert found == {
+        "XDATA:ACME": (
+            1, [[1000, "Häkchen"], [1002, "{"], [1040, 2.5], [1010, [1.0, 2.0, 3.0]], [1070, 7], [1002, "}"]],
+        ),
+        "XDATA:OTHER": (1, [[1071, 70_000]]),
+        "XDICT:RECORD": (1, [[1, "text"], [40, 1.5], [90, 12], [10, [4.0, 5.0, 6.0]]]),
+        "XDICT:INNER/DEEP": (1, [[70, 3]]),
+    }  # fmt: skip
