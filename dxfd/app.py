@@ -15,11 +15,12 @@ from pathlib import Path
 
 from dxfd import __version__, logs, pidfile
 from dxfd.config.model import Settings
+from dxfd.config.reload import change
 from dxfd.contract.times import utc_now
 from dxfd.control.changes import Changes
 from dxfd.control.server import ControlServer
 from dxfd.control.services import Facts, Services
-from dxfd.errors import CannotCreateError
+from dxfd.errors import CannotCreateError, DxfdError
 from dxfd.paths import LOG_NAME, PID_NAME, QUEUE_LOCK_NAME, QUEUE_NAME
 from dxfd.store.queue import Queue, open_queue
 from dxfd.supervise import meter
@@ -30,13 +31,20 @@ from dxfd.systemd import Notifier
 log = logs.get_logger()
 
 
-def run(settings: Settings, *, to_stderr: bool, on_ready: Callable[[], None] | None = None) -> None:
+def run(
+    settings: Settings,
+    *,
+    to_stderr: bool,
+    on_ready: Callable[[], None] | None = None,
+    read_again: Callable[[], Settings] | None = None,
+) -> None:
     """Run the daemon until it is told to stop; blocks.
 
     Args:
         settings: the settings in force.
         to_stderr: write log lines to stderr too.
         on_ready: called once the control socket answers.
+        read_again: reads the settings anew, for SIGHUP.
 
     Raises:
         CannotCreateError: a folder, the log or the socket cannot be made.
@@ -44,6 +52,8 @@ def run(settings: Settings, *, to_stderr: bool, on_ready: Callable[[], None] | N
         StoreError: the queue database cannot be used.
     """
     started = time.monotonic()
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)  # until there is something to reload or to hold, they end nothing
     state_dir, run_dir, log_dir = Path(settings.state_dir), Path(settings.run_dir), Path(settings.log_dir)
     _make(state_dir, 0o700)
     _make(run_dir, 0o750)
@@ -52,7 +62,14 @@ def run(settings: Settings, *, to_stderr: bool, on_ready: Callable[[], None] | N
         file = logs.LogFile(log_dir / LOG_NAME, max_bytes=settings.log_max_bytes, backups=settings.log_backups)
         logs.configure(level=settings.log_level, to_stderr=to_stderr, file=file)
         try:
-            daemon = Daemon(settings, (lock, queue_lock), file, on_ready or (lambda: None), started)
+            daemon = Daemon(
+                settings,
+                (lock, queue_lock),
+                file,
+                on_ready or (lambda: None),
+                started,
+                read_again or (lambda: settings),
+            )
             asyncio.run(daemon.main())
         finally:
             logs.configure(level=settings.log_level, to_stderr=to_stderr)
@@ -69,12 +86,14 @@ class Daemon:
         file: logs.LogFile,
         on_ready: Callable[[], None],
         started: float,
+        read_again: Callable[[], Settings],
     ) -> None:
         self._settings = settings
         self._locks = locks
         self._file = file
         self._on_ready = on_ready
         self._started = started
+        self._read_again = read_again
         self._notifier = Notifier()
         self._changes = Changes()
         self._arbiter: Arbiter | None = None
@@ -110,7 +129,6 @@ class Daemon:
                 queue=queue,
                 arbiter=arbiter,
                 housekeeper=housekeeper,
-                settings=self._settings,
                 changes=self._changes,
                 clock=time.time,
                 facts=facts,
@@ -155,9 +173,9 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop, number.name)
-        for number in (signal.SIGHUP, signal.SIGUSR1):
-            loop.add_signal_handler(number, self._reopen_log, number.name)
-        loop.add_signal_handler(signal.SIGUSR2, self._note_state)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGUSR1, self._hold, True)
+        loop.add_signal_handler(signal.SIGUSR2, self._hold, False)
 
     def _stop(self, why: str) -> None:
         """Drain at the first call; a second signal ends the workers at once."""
@@ -171,13 +189,33 @@ class Daemon:
         elif why.startswith("SIG"):
             self._arbiter.abandon()
 
-    def _reopen_log(self, why: str) -> None:
+    def _reload(self) -> None:
+        """Open the log anew and take over the settings as far as that goes while running; wrong ones change nothing."""
         self._file.reopen()
-        log.info("log_reopened", why=why, lost_lines=self._file.lost_lines)
-
-    def _note_state(self) -> None:
         tasks = sorted(task.get_name() for task in asyncio.all_tasks())
-        log.info("state", tasks=tasks, workers=self._arbiter.workers_running if self._arbiter else 0)
+        workers = self._arbiter.workers_running if self._arbiter else 0
+        log.info("log_reopened", lost_lines=self._file.lost_lines, tasks=tasks, workers=workers)
+        try:
+            found = change(self._settings, self._read_again())
+        except DxfdError as error:
+            log.error("settings_not_reloaded", code=error.code, text=error.message)  # noqa: TRY400
+            return
+        self._settings = found.settings
+        logs.set_level(found.settings.log_level)
+        if self._arbiter is not None:
+            self._arbiter.apply(found.settings)
+        log.info("settings_reloaded", applied=found.applied, at_restart=found.at_restart)
+
+    def _hold(self, paused: bool) -> None:
+        """Hold or release the queue, as `dxfctl pause` and `dxfctl resume` do."""
+        if self._arbiter is None or self._arbiter.draining:
+            return
+        try:
+            changed = self._arbiter.set_paused(paused)
+        except DxfdError as error:
+            log.error("queue_not_held_by_signal", paused=paused, code=error.code, text=error.message)  # noqa: TRY400
+            return
+        log.info("queue_held_by_signal", paused=paused, changed=changed)
 
 
 def _make(folder: Path, mode: int) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import IO, Any, Final
@@ -23,12 +24,23 @@ from dxfd.errors import CannotCreateError
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 _MAX_RELAYED: Final = 65_536
 """Bytes of one worker line that are kept."""
+ROTATE_AGAIN_S: Final = 60.0
+"""After a rotation that failed."""
 
 
 class LogFile:
-    """A file that is renamed to .1, .2, ... when it reaches its size."""
+    """A file that is renamed to .1, .2, ... when it reaches its size.
 
-    def __init__(self, path: Path, *, max_bytes: int, backups: int) -> None:
+    A disk without room costs the lines that did not fit; later ones are written when there is room again, behind a line
+    `log_lines_lost`. A rotation that fails costs nothing: the file goes on growing, and it is tried again later.
+
+    Attributes:
+        lost_lines: how many lines did not fit, in all.
+    """
+
+    def __init__(
+        self, path: Path, *, max_bytes: int, backups: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Open the file for appending.
 
         Raises:
@@ -37,6 +49,10 @@ class LogFile:
         self.path = path
         self._max_bytes = max_bytes
         self._backups = backups
+        self._clock = clock
+        self._rotate_at = float("-inf")
+        self._torn = False
+        self._untold = 0
         self.lost_lines = 0
         try:
             self._file = self._open()
@@ -46,20 +62,22 @@ class LogFile:
     def write(self, line: str) -> None:
         """Append a line; a failed write is counted, not raised."""
         data = line.encode("utf-8", "backslashreplace") + b"\n"
-        try:
-            if self._max_bytes and self._file.tell() and self._file.tell() + len(data) > self._max_bytes:
-                self._rotate()
-            # Unbuffered: each line is one write(2), so a reader never sees half of one.
-            self._file.write(data)
-        except (OSError, ValueError):
-            self.lost_lines += 1
+        self._make_room(len(data))
+        if self._untold:
+            fields = {"ts": utc_now(), "level": "warning", "event": "log_lines_lost", "lines": self._untold}
+            if not self._append(_json(fields).encode() + b"\n"):
+                self._lose()
+                return
+            self._untold = 0
+        if not self._append(data):
+            self._lose()
 
     def reopen(self) -> None:
         """Open the path anew (after somebody else renamed the file)."""
         with contextlib.suppress(OSError):
             fresh = self._open()
             self._file.close()
-            self._file = fresh
+            self._file, self._torn = fresh, False
 
     def close(self) -> None:
         """Close the file."""
@@ -68,6 +86,30 @@ class LogFile:
     def backup(self, number: int) -> Path:
         """Return the path of the number-th rotated file; 1 is the newest."""
         return self.path.with_name(f"{self.path.name}.{number}")
+
+    def _append(self, data: bytes) -> bool:
+        # Unbuffered: each line is one write(2), so a reader never sees half of one, unless the disk becomes full in it.
+        try:
+            written = self._file.write(b"\n" + data if self._torn else data)
+        except (OSError, ValueError):
+            return False
+        whole = len(data) + self._torn
+        self._torn = self._torn if not written else written < whole
+        return written == whole
+
+    def _lose(self) -> None:
+        self.lost_lines += 1
+        self._untold += 1
+
+    def _make_room(self, count: int) -> None:
+        try:
+            size = self._file.tell()
+            if self._max_bytes and size and size + count > self._max_bytes and self._clock() >= self._rotate_at:
+                self._rotate_at = self._clock() + ROTATE_AGAIN_S
+                self._rotate()
+                self._rotate_at = float("-inf")
+        except (OSError, ValueError):
+            return  # no room, or no right to rename: this file is written on
 
     def _open(self) -> IO[bytes]:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
@@ -82,7 +124,9 @@ class LogFile:
             older = self.path if number == 1 else self.backup(number - 1)
             if older.exists():
                 older.replace(self.backup(number))
-        self.reopen()
+        fresh = self._open()
+        self._file.close()
+        self._file, self._torn = fresh, False
 
 
 class _Sink:
@@ -124,6 +168,13 @@ def configure(*, level: str = "info", to_stderr: bool = True, file: LogFile | No
     )
     logging.getLogger("asyncio").addHandler(_FromLogging())
     logging.getLogger("asyncio").propagate = False
+
+
+def set_level(level: str) -> None:
+    """Log from this level on; loggers that are there already follow."""
+    global _least  # noqa: PLW0603  (as in configure)
+    _least = LEVELS[level]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(_least))
 
 
 def relay(line: bytes, *, job_id: int, attempt: int) -> None:

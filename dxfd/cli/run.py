@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -28,16 +29,22 @@ from dxfd.errors import DxfdError, InstanceError, UsageError, error_from_wire
 def run(config: Path | None, foreground: bool, assignments: tuple[str, ...], **flags: str | int | None) -> None:
     """Run the daemon.
 
-    SIGTERM and SIGINT checkpoint the running jobs and end it, a second one ends it at once. SIGHUP and SIGUSR1 reopen
-    the log file, SIGUSR2 writes a line of state into it.
+    SIGTERM and SIGINT checkpoint the running jobs and end it, a second one ends it at once. SIGHUP reads the settings
+    again and reopens the log file. SIGUSR1 holds the queue and sends running jobs back to it, SIGUSR2 releases it.
     """
-    settings = load(config=config, flags=flags | _assigned(assignments)).settings
+    chosen = flags | _assigned(assignments)
+    config = config.absolute() if config is not None else None
+
+    def read() -> Settings:
+        return load(config=config, flags=chosen).settings
+
+    settings = read()
     from dxfd import app  # late: --help and a wrong setting need no sockets
 
     if foreground:
-        app.run(settings, to_stderr=True)
+        app.run(settings, to_stderr=True, read_again=read)
     else:
-        _daemonize(settings)
+        _daemonize(settings, read)
 
 
 def _assigned(assignments: tuple[str, ...]) -> dict[str, str]:
@@ -50,7 +57,7 @@ def _assigned(assignments: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _daemonize(settings: Settings) -> None:
+def _daemonize(settings: Settings, read: Callable[[], Settings]) -> None:
     """Start the daemon in the background; return once its socket answers.
 
     Raises:
@@ -61,7 +68,7 @@ def _daemonize(settings: Settings) -> None:
     sys.stderr.flush()
     if os.fork() == 0:
         os.close(reading)
-        _detached(settings, writing)
+        _detached(settings, read, writing)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         said = pipe.readline()
@@ -73,7 +80,7 @@ def _daemonize(settings: Settings) -> None:
     print(f"dxfd runs in the background, pid {news['pid']}")
 
 
-def _detached(settings: Settings, writing: int) -> None:
+def _detached(settings: Settings, read: Callable[[], Settings], writing: int) -> None:
     """Become a daemon, run, and end the process; tells the parent's pipe that it is ready, or why not."""
     from daemon import DaemonContext
 
@@ -101,7 +108,7 @@ def _detached(settings: Settings, writing: int) -> None:
     )
     context.open()
     try:
-        app.run(settings, to_stderr=False, on_ready=lambda: tell({"pid": os.getpid()}))
+        app.run(settings, to_stderr=False, on_ready=lambda: tell({"pid": os.getpid()}), read_again=read)
     except DxfdError as error:
         tell({"code": error.code, "message": error.message, "hint": error.hint})
         status = error.exit_code

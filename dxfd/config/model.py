@@ -38,12 +38,14 @@ def _meta(kind: Kind, words: str, **extra: Any) -> Meta:
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be set. Paths are absolute; times are seconds, sizes bytes."""
 
-    state_dir: Annotated[str, _meta(Kind.PATH, "Folder of the queue database.")] = "/var/lib/dxfd"
-    run_dir: Annotated[str, _meta(Kind.PATH, "Folder of the control socket and the PID file.")] = "/run/dxfd"
-    log_dir: Annotated[str, _meta(Kind.PATH, "Folder of the log file dxfd.jsonl.")] = "/var/log/dxfd"
-    socket: Annotated[str, _meta(Kind.TEXT, "Endpoint of the control socket; empty: ipc://<run_dir>/control.sock.")] = (
-        ""
+    state_dir: Annotated[str, _meta(Kind.PATH, "Folder of the queue database.", restart=True)] = "/var/lib/dxfd"
+    run_dir: Annotated[str, _meta(Kind.PATH, "Folder of the control socket and the PID file.", restart=True)] = (
+        "/run/dxfd"
     )
+    log_dir: Annotated[str, _meta(Kind.PATH, "Folder of the log file dxfd.jsonl.", restart=True)] = "/var/log/dxfd"
+    socket: Annotated[
+        str, _meta(Kind.TEXT, "Endpoint of the control socket; empty: ipc://<run_dir>/control.sock.", restart=True)
+    ] = ""
     max_workers: Annotated[
         int,
         _meta(
@@ -96,6 +98,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             Kind.FLAG,
             "Give each worker a cgroup of its own with memory.high and memory.max, where systemd has delegated one "
             "(Delegate=memory).",
+            restart=True,
         ),
     ] = True
     batch_size: Annotated[int, _meta(Kind.COUNT, "Entities per committed batch; 0: the converter's default.")] = 0
@@ -137,8 +140,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: Annotated[
         str, _meta(Kind.CHOICE, "Least level that is logged.", choices=("debug", "info", "warning", "error"))
     ] = "info"
-    log_max_bytes: Annotated[int, _meta(Kind.BYTES, "Size at which the log file is rotated; 0: never.")] = 50 * MIB
-    log_backups: Annotated[int, _meta(Kind.COUNT, "Rotated log files that are kept.")] = 5
+    log_max_bytes: Annotated[
+        int, _meta(Kind.BYTES, "Size at which the log file is rotated; 0: never.", restart=True)
+    ] = 50 * MIB
+    log_backups: Annotated[int, _meta(Kind.COUNT, "Rotated log files that are kept.", restart=True)] = 5
     templates: Annotated[
         str, _meta(Kind.TEXT, "Rule set or template library for jobs that name none; empty: the built-in rules.")
     ] = ""
@@ -171,16 +176,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "full: each change of the queue survives power loss. normal: the last changes may be lost by it, "
             "never by a crash.",
             choices=("full", "normal"),
+            restart=True,
         ),
     ] = "full"
-    backup_dir: Annotated[str, _meta(Kind.PATH, "Folder of the queue's copies; by default `backups` in state_dir.")] = (
-        "/var/lib/dxfd/backups"
-    )
+    backup_dir: Annotated[
+        str, _meta(Kind.PATH, "Folder of the queue's copies; by default `backups` in state_dir.", restart=True)
+    ] = "/var/lib/dxfd/backups"
     backup_interval_s: Annotated[
-        float, _meta(Kind.SECONDS, "Time between two copies of the queue database; 0: none are made.")
+        float, _meta(Kind.SECONDS, "Time between two copies of the queue database; 0: none are made.", restart=True)
     ] = 21_600.0
     backup_keep: Annotated[
-        int, _meta(Kind.COUNT, "Scheduled copies that are kept; those you ask for stay.", least=1)
+        int, _meta(Kind.COUNT, "Scheduled copies that are kept; those you ask for stay.", least=1, restart=True)
     ] = 8
     auto_resume: Annotated[
         bool, _meta(Kind.FLAG, "`dxfd convert` without a terminal resumes an interrupted run of an unchanged drawing.")
@@ -196,6 +202,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     default: Any
     choices: tuple[str, ...] = ()
     least: float = 0
+    restart: bool = False
+    """It is read at the start only; the others are taken over at SIGHUP too."""
 
     @property
     def env(self) -> str:

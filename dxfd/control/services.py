@@ -38,11 +38,15 @@ class Services:
     queue: Queue
     arbiter: Arbiter
     housekeeper: Housekeeper
-    settings: Settings
     changes: Changes
     clock: Clock
     facts: Facts
     stop: Callable[[str], None]
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self.arbiter.settings
 
     def view(self, row: JobRow) -> JobView:
         """Return a job as a client sees it: the row, and what its worker said since it was written."""

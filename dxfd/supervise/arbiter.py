@@ -84,6 +84,11 @@ class Arbiter:
         """Workers and memory it may use."""
         return self._admission.capacity
 
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._settings
+
     def apply(self, settings: Settings) -> None:
         """Take new settings; what runs goes on with what it was started with."""
         self._settings = settings
@@ -187,7 +192,10 @@ class Arbiter:
         self._began_at = _now()
         self._loop = asyncio.get_running_loop()
         self._groups = cgroups.delegated(wanted=self._settings.worker_cgroups)
-        log.info("worker_cgroups", root=str(self._groups.root or ""), why_not=self._groups.why_not)
+        if self._groups.root is not None:
+            log.info("worker_cgroups", root=str(self._groups.root))
+        else:
+            log.debug("no_worker_cgroups", reason=self._groups.why_not)
         self._leftovers = find_leftovers(self._queue)
         if self._leftovers:
             log.info("recovering", jobs=[left.job_id for left in self._leftovers])

@@ -33,8 +33,17 @@ def table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
 
 def settings() -> str:
     return table(
-        ("key", "default", "kind", "meaning"),
-        ((f"`{f.name}`", f"`{written(f, f.default)}`", f.kind.value, f.words) for f in FIELDS.values()),
+        ("key", "default", "kind", "in force", "meaning"),
+        (
+            (
+                f"`{f.name}`",
+                f"`{written(f, f.default)}`",
+                f.kind.value,
+                "at start" if f.restart else "at SIGHUP",
+                f.words,
+            )
+            for f in FIELDS.values()
+        ),
     )
 
 

@@ -16,7 +16,7 @@ from tests.support.polling import wait_for
 
 
 def main() -> None:
-    with daemon(start=False) as dxfd:
+    with daemon(start=False, disk_reserve=0) as dxfd:
         dxfd.state_dir.mkdir(mode=0o700)
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(dxfd.state_dir)], check=True)
         dxfd.start()

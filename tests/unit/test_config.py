@@ -6,6 +6,7 @@ import pytest
 
 from dxfd.config.load import load
 from dxfd.config.model import FIELDS, Settings, written
+from dxfd.config.reload import change
 from dxfd.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -77,10 +78,21 @@ def test_the_sample_file_and_the_document_say_what_the_model_says():
     document = (ROOT / "docs/settings.md").read_text()
     for field in FIELDS.values():
         assert field.words in sample, field.name
-        row = f"| `{field.name}` | `{written(field, field.default)}` | {field.kind.value} | {field.words} |"
+        when = "at start" if field.restart else "at SIGHUP"
+        row = f"| `{field.name}` | `{written(field, field.default)}` | {field.kind.value} | {when} | {field.words} |"
         assert row in document, row
 
 
 def test_a_socket_path_longer_than_the_kernel_takes_is_refused():
     with pytest.raises(ConfigError, match="107"):
         load(environ={"DXFD_RUN_DIR": "/tmp/" + "x" * 100})
+
+
+def test_settings_read_again_are_taken_over_as_far_as_that_goes_while_running():
+    now = Settings()
+    read = Settings(memory_limit=256 << 20, order="smallest", fsync="normal")
+    found = change(now, read)
+    assert (found.settings.memory_limit, found.settings.order, found.settings.fsync) == (256 << 20, "smallest", "full")
+    assert found.applied == {"memory_limit": '"512M" -> "256M"', "order": '"oldest" -> "smallest"'}
+    assert found.at_restart == ["fsync"]
+    assert change(now, now).applied == {}

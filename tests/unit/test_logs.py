@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,6 +92,74 @@ def test_a_log_that_cannot_be_written_costs_lines_only():
     full.write("{}")
     assert full.lost_lines == 1
     full.close()
+
+
+def test_a_rotation_that_fails_costs_no_line_and_is_tried_again(tmp_path):
+    now = [0.0]
+    file = logs.LogFile(tmp_path / "dxfd.jsonl", max_bytes=200, backups=2, clock=lambda: now[0])
+    file.backup(1).mkdir()
+    (file.backup(1) / "in the way").touch()
+    file.backup(2).write_text("")  # a folder cannot be renamed over a file
+    for number in range(20):
+        file.write(json.dumps({"number": number, "text": "x" * 50}))
+    assert [line["number"] for line in lines(file)] == list(range(20))
+    assert file.lost_lines == 0
+    (file.backup(1) / "in the way").unlink()
+    file.backup(1).rmdir()
+    now[0] = logs.ROTATE_AGAIN_S + 1
+    file.write(json.dumps({"number": 20}))
+    assert [line["number"] for line in lines(file)] == [20]
+    assert len(file.backup(1).read_text().splitlines()) == 20
+    file.close()
+
+
+def test_a_rotation_in_a_folder_that_takes_no_file_costs_no_line(tmp_path, monkeypatch):
+    file = logs.LogFile(tmp_path / "dxfd.jsonl", max_bytes=200, backups=2)
+
+    def no_room(*_arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(os, "open", no_room)  # the old file is renamed, a new one cannot be made
+    for number in range(20):
+        file.write(json.dumps({"number": number, "text": "x" * 50}))
+    monkeypatch.undo()
+    file.write(json.dumps({"number": 20}))
+    told = [json.loads(li) for path in tmp_path.iterdir() for li in path.read_text().splitlines()]
+    assert sorted(line["number"] for line in told) == list(range(21))
+    file.close()
+
+
+def test_lines_that_found_no_room_are_counted_in_the_log_once_there_is_some(tmp_path):
+    file = logs.LogFile(tmp_path / "dxfd.jsonl", max_bytes=0, backups=0)
+    descriptor = file._file.fileno()
+    kept, full = os.dup(descriptor), os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, descriptor)
+    for _ in range(3):
+        file.write("{}")
+    os.dup2(kept, descriptor)
+    file.write('{"event": "back"}')
+    assert [line["event"] for line in lines(file)] == ["log_lines_lost", "back"]
+    assert lines(file)[0]["lines"] == 3
+    assert file.lost_lines == 3
+    for opened in (kept, full):
+        os.close(opened)
+    file.close()
+
+
+def test_a_line_that_was_cut_by_a_full_disk_does_not_spoil_the_next(tmp_path):
+    file = logs.LogFile(tmp_path / "dxfd.jsonl", max_bytes=0, backups=0)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    kept = os.dup(file._file.fileno())
+    os.dup2(writing, file._file.fileno())
+    file.write("x" * 1_000_000)  # a pipe takes a part of it, as a disk does that becomes full
+    os.dup2(kept, file._file.fileno())
+    file.write('{"event": "whole"}')
+    assert file.path.read_text().splitlines()[0] == ""
+    assert json.loads(file.path.read_text().splitlines()[-1]) == {"event": "whole"}
+    for opened in (kept, reading, writing):
+        os.close(opened)
+    file.close()
 
 
 def test_a_log_file_that_cannot_be_opened_is_a_clear_error(tmp_path):
