@@ -89,7 +89,6 @@ def test_json_is_one_document_that_adds_up(sandbox):
         (None, 66, "E_SOURCE_MISSING"),
         (b"", 65, "E_SOURCE_EMPTY"),
         (b"\x89PNG\r\n\x1a\n" + bytes(64), 65, "E_NOT_DXF"),
-        (b"AC1032" + bytes(64), 65, "E_DWG"),
         (b"AutoCAD Binary DXF\r\n\x1a\x00" + bytes(64), 65, "E_NOT_DXF"),
     ],
 )

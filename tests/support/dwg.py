@@ -33,3 +33,11 @@ def need_acadsharp() -> None:
     """Skip the test where the package is not installed."""
     if importlib.util.find_spec("acadsharp_native") is None:
         pytest.skip("acadsharp is not installed (the extra dwg)")
+
+
+def is_dead(pid: int) -> bool:
+    """Return whether a process has ended, though nobody may have asked yet how."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True

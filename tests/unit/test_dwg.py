@@ -24,7 +24,7 @@ from dxfd.errors import (
     DwgTimeoutError,
 )
 from tests.support import convert as cv
-from tests.support.dwg import COPY, DWG, by, converter
+from tests.support.dwg import COPY, DWG, by, converter, is_dead
 from tests.support.polling import wait_for
 
 
@@ -135,9 +135,10 @@ def test_the_oda_converter_is_called_with_folders(tmp_path, text, monkeypatch):
 
 
 def test_the_time_of_writing_makes_no_other_text(tmp_path):
-    extra = cv.tag(9, "$TDUPDATE") + cv.tag(40, "WHEN") + cv.tag(9, "$TDUUPDATE") + cv.tag(40, "WHEN")
+    times = ("$TDCREATE", "$TDUCREATE", "$TDUPDATE", "$TDUUPDATE")
+    extra = "".join(cv.tag(9, name) + cv.tag(40, "WHEN") for name in times)
     text = cv.write(tmp_path / "text.dxf", cv.drawing(cv.line(1), head=cv.header(extra=extra)))
-    options = by(converter(tmp_path, 'sed "s/WHEN/2461367.$$$(date +%N)/" "$TEXT" > "$3"', text=text))
+    options = by(converter(tmp_path, 'sed "s/WHEN/2461367.$$$(date +%N)/g" "$TEXT" > "$3"', text=text))
     first, again = made(tmp_path, options), made(tmp_path, options)
     assert first.digest == again.digest
     assert text_of(first) == text_of(again)
@@ -268,13 +269,6 @@ def test_a_guard_that_is_killed_takes_its_converter_along(tmp_path):
     ended = confined.run(command, folder=tmp_path, limits=limits, environ=os.environ, tick=tick)
     assert (ended.status, ended.timed_out) == (None, False)
     wait_for(lambda: is_dead(int((tmp_path / "pid").read_text())), what="the end of the converter")
-
-
-def is_dead(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
 
 
 # --- counting --------------------------------------------------------------------------------------------------------

@@ -71,6 +71,27 @@ def test_missing_drawing_is_told_and_the_others_stay(tree):
     ]
 
 
+def test_dwg_of_a_folder_is_taken_on_request_unless_its_dxf_is_there(tree):
+    for name in ("b.dwg", "c.DWG", "level1/x.dwg"):
+        (tree / "in" / name).write_bytes(b"AC1032")
+    without = [source for source, _ in pairs(plan(["in"], None, cwd=tree), tree)]
+    found = pairs(plan(["in"], None, cwd=tree, dwg=True), tree)
+    assert not any(source.lower().endswith(".dwg") for source in without)
+    assert [pair for pair in found if pair[0] not in without] == [
+        ("in/c.DWG", "in/c.db"),
+        ("in/level1/x.dwg", "in/level1/x.db"),
+    ]
+    assert pairs(plan(["in/b.dwg"], "out.db", cwd=tree), tree) == [("in/b.dwg", "out.db")]
+
+
+def test_folder_of_dwg_alone_is_told_how_to_take_them(tree):
+    (tree / "old").mkdir()
+    (tree / "old/a.dwg").write_bytes(b"AC1032")
+    ((_, error),) = plan(["old"], None, cwd=tree).problems
+    assert isinstance(error, SourceMissingError)
+    assert "--dwg" in error.hint
+
+
 def test_folder_without_drawings_is_told(tree):
     (tree / "empty").mkdir()
     assert "there is no *.dxf in" in plan(["empty"], None, cwd=tree).problems[0][1].message

@@ -43,7 +43,7 @@ _GROWTH: Final = 200
 _SAID_CHARACTERS: Final = 200
 _KINDS_TOLD: Final = 12
 _HEADER_BYTES: Final = 256 << 10
-_WRITTEN_AT: Final = re.compile(rb"(\$TDU?UPDATE\r?\n *40\r?\n)[^\r\n]*")
+_WRITTEN_AT: Final = re.compile(rb"(\$TDU?(?:CREATE|UPDATE)\r?\n *40\r?\n)[^\r\n]*")
 _VERSION_GUID: Final = re.compile(rb"(\$VERSIONGUID\r?\n *2\r?\n)[^\r\n]*")
 _NO_MEMORY: Final = re.compile(
     r"(?i)out ?of ?memory|memory ?error|insufficient memory|cannot allocate|bad_alloc|gc heap init"
