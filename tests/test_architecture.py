@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from dxfd.faults import POINTS
+
 ROOT = Path(__file__).parents[1]
 SOURCES = {"dxfd": ROOT / "dxfd", "dxfctl": ROOT / "ctl/dxfctl"}
 HEAVY = {"numpy", "pyarrow", "ezdxf", "adbc_driver_sqlite", "adbc_driver_manager", "mapbox_earcut"}
 
 MAY = {
     "errors": set(),
+    "faults": set(),
     "contract": {"errors"},
     "paths": {"errors"},
     "config": {"errors", "paths"},
@@ -23,13 +26,14 @@ MAY = {
     "pidfile": {"errors"},
     "systemd": set(),
     "backups": {"errors", "contract"},
-    "store": {"errors", "contract", "paths", "backups"},
-    "supervise": {"errors", "contract", "config", "store", "logs", "backups"},
+    "store": {"errors", "faults", "contract", "paths", "backups"},
+    "supervise": {"errors", "faults", "contract", "config", "store", "logs", "backups"},
     "control": {"errors", "contract", "config", "store", "supervise", "logs", "paths", "backups"},
-    "worker": {"errors", "contract", "convert", "logs"},
-    "convert": {"errors"},
+    "worker": {"errors", "faults", "contract", "convert", "logs"},
+    "convert": {"errors", "faults"},
+    "export": {"errors"},
     "app": {"errors", "contract", "config", "store", "supervise", "control", "logs", "paths", "pidfile", "systemd"},
-    "cli": {"errors", "contract", "config", "paths", "app", "convert"},
+    "cli": {"errors", "contract", "config", "paths", "app", "convert", "export"},
     "dxfctl": {"errors", "contract", "config", "paths", "pidfile", "backups"},
 }
 """Part -> parts it may import, besides itself and the version in `dxfd`."""
@@ -99,6 +103,11 @@ def test_only_commands_of_drawings_and_results_import_the_conversion():
     assert {part(user) for user in users} <= {"cli", "worker"}
 
 
+def test_only_the_command_export_imports_the_exports():
+    users = {m for m, p in modules() for t in imports(p, m) if part(t) == "export" and part(m) != "export"}
+    assert users <= {"dxfd.cli.export"}
+
+
 def test_there_is_no_cycle():
     graph = {m: {t for t in imports(p, m, top_only=True) if t in NAMES and t != m} for m, p in modules()}
     done: set[str] = set()
@@ -142,3 +151,15 @@ def test_the_worker_never_touches_the_queue():
     code = "import sys, dxfd.worker.main; import dxfd.convert.pipeline; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {m for m in done.stdout.split() if m.startswith(("dxfd.store", "dxfd.control", "dxfd.app", "zmq"))}
+
+
+def test_only_tests_arm_fault_points_and_every_point_is_listed():
+    passed, armed = set(), []
+    for module, path in modules():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "faults.point":
+                passed.add(ast.literal_eval(node.args[0]))
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("faults.arm"):
+                armed.append(module)
+    assert passed == set(POINTS)
+    assert not armed

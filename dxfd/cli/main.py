@@ -23,6 +23,7 @@ from dxfd.errors import DxfdError, UsageError
 COMMANDS: Final = {
     "run": ("dxfd.cli.run", "run", "Run the daemon."),
     "convert": ("dxfd.cli.convert", "convert", "Convert one drawing here and now, without a daemon."),
+    "export": ("dxfd.cli.export", "export", "Write a finished database as IFC, glTF or another dialect."),
     "templates": ("dxfd.cli.templates", "templates", "Look at, check, explain and propose rules."),
     "compare": ("dxfd.cli.compare", "compare", "Compare two result databases."),
     "check-config": ("dxfd.cli.check_config", "check_config", "Check the settings and print those in force."),

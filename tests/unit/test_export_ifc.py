@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dxfd.cli.main import call
+from dxfd.errors import NotADatabaseError, OutputForeignError, SourceMissingError
+from dxfd.export import step
+from dxfd.export.ifc import export_ifc
+from dxfd.export.ifc_classes import Classes, Schema
+from dxfd.export.source import Source
+from tests.support import convert as cv
+from tests.support import exports
+from tests.support.corpus import real_drawing
+from tests.support.ifc_check import checked
+
+
+@pytest.fixture(scope="module")
+def building(tmp_path_factory):
+    return exports.database(tmp_path_factory.mktemp("building"))
+
+
+def ifc_of(database, output, schema=Schema.IFC4, **more):
+    with Source(database) as source:
+        return export_ifc(source, output, schema, **more)
+
+
+@pytest.fixture(scope="module")
+def lines(building):
+    path = building.with_name("lines.ifc")
+    ifc_of(building, path)
+    return exports.instances(path)
+
+
+def named(lines, keyword):
+    return {number: arguments for number, (word, arguments) in lines.items() if word == keyword}
+
+
+def test_every_reference_is_to_an_instance_and_every_identifier_is_there_once(lines):
+    for number, (_, arguments) in lines.items():
+        assert all(other in lines for other in exports.referred(arguments)), (number, arguments)
+    guids = [a[1:23] for _, (word, a) in lines.items() if a[:1] == "'" and a[23:26] == "',$"]
+    assert len(guids) > 60
+    assert len(set(guids)) == len(guids)
+
+
+def test_every_element_is_in_one_storey_and_has_its_type_layer_and_source(building, lines):
+    elements = cv.query(building, "SELECT guid, dxf_handle, dxf_layer FROM elements_meta")
+    number_of = {a[1:23]: n for n, (_, a) in lines.items() if a[:1] == "'"}
+    inside = [n for a in named(lines, "IFCRELCONTAINEDINSPATIALSTRUCTURE").values() for n in exports.referred(a)[:-1]]
+    assert sorted(inside) == sorted(number_of[guid] for guid, _, _ in elements)
+    typed = [n for a in named(lines, "IFCRELDEFINESBYTYPE").values() for n in exports.referred(a)[:-1]]
+    assert sorted(typed) == sorted(inside)
+    layers = {a.split("',")[0][1:] for a in named(lines, "IFCPRESENTATIONLAYERASSIGNMENT").values()}
+    assert {"A-WALL", "P-PIPE", "A-WALL-O''Brien \\X2\\00E9\\X0\\"} <= layers
+    handles = {a.split("IFCIDENTIFIER(")[1] for a in named(lines, "IFCPROPERTYSINGLEVALUE").values() if "'Handle'" in a}
+    assert handles == {f"'{handle}'),$" for _, handle, _ in elements}
+
+
+def test_attributes_come_along(lines):
+    values = [a for a in named(lines, "IFCPROPERTYSINGLEVALUE").values() if a.startswith(("'NAME'", "'MARK'"))]
+    assert "'MARK',$,IFCLABEL('D1'),$" in values
+    assert any("Gr\\X2\\00F600DF\\X0\\e ''S'' \\\\ \\X2\\69055B50\\X0\\" in value for value in values)
+
+
+def test_equal_blocks_share_a_mapped_item(building, tmp_path):
+    found = ifc_of(building, tmp_path / "out.ifc")
+    assert found.counts["maps"] < found.counts["mapped"]
+    assert found.counts["box"] > 3
+
+
+def test_the_same_database_gives_the_same_bytes(building, tmp_path):
+    for name in ("a.ifc", "b.ifc"):
+        ifc_of(building, tmp_path / name)
+    assert (tmp_path / "a.ifc").read_bytes() == (tmp_path / "b.ifc").read_bytes()
+
+
+def test_a_file_for_each_discipline_adds_up(building, tmp_path, capsys):
+    assert call(["export", "ifc", str(building), str(tmp_path / "out.ifc"), "--per-discipline"]) == 0
+    files = sorted(tmp_path.iterdir())
+    codes = [code for (code,) in cv.query(building, "SELECT DISTINCT discipline FROM elements_meta ORDER BY 1")]
+    assert [f.name for f in files] == [f"out-{code}.ifc" for code in codes]
+    sites = set()
+    total = 0
+    for file in files:
+        found = exports.instances(file)
+        (site,) = named(found, "IFCSITE").values()
+        sites.add(site[:24])
+        total += sum(len(exports.referred(a)) - 1 for a in named(found, "IFCRELCONTAINEDINSPATIALSTRUCTURE").values())
+    assert len(sites) == 1
+    assert total == cv.query(building, "SELECT COUNT(*) FROM elements_meta")[0][0]
+    assert "out-ARC.ifc" in capsys.readouterr().out
+
+
+def test_far_from_the_origin_the_site_carries_the_distance(tmp_path):
+    database = exports.database(tmp_path, 500_000_000.0)
+    ifc_of(database, tmp_path / "far.ifc")
+    found = exports.instances(tmp_path / "far.ifc")
+    assert ("IFCCARTESIANPOINT", "(500000.,0.,0.)") in found.values()
+    spread = [
+        max(abs(float(v)) for v in a.strip("()").split(",")) for w, a in found.values() if w == "IFCCARTESIANPOINT"
+    ]
+    assert sorted(spread)[-2] < 1000
+
+
+def test_a_class_the_schema_lacks_becomes_a_proxy_with_its_name():
+    classes = Classes(Schema.IFC4)
+    product = classes.product("IfcHyperloop", "FAST", None)
+    assert (product.keyword, product.object_type, product.known) == ("IFCBUILDINGELEMENTPROXY", "'IfcHyperloop'", False)
+    own = classes.product("IfcWall", "GARDENWALL", None)
+    assert (own.object_type, own.after) == ("'GARDENWALL'", ",.USERDEFINED.")
+    assert classes.product("IfcWall", "SOLIDWALL", None).after == ",.SOLIDWALL."
+
+
+def test_strings_and_identifiers():
+    assert step.string("plain") == "'plain'"
+    assert step.string("it's \\ é\n\U0001f600") == "'it''s \\\\ \\X4\\000000E90000000A0001F600\\X0\\'"
+    mine = step.guid("a", "b")
+    assert len(mine) == 22
+    assert mine[0] in "0123"
+    others = step.following(mine)
+    assert len({mine, *others}) == 5
+    assert "".join(step.references(range(1, 25_001))) == ",".join(f"#{k}" for k in range(1, 25_001))
+
+
+def test_what_is_no_result_is_refused(building, tmp_path):
+    with pytest.raises(SourceMissingError):
+        Source(tmp_path / "none.db")
+    (tmp_path / "text.db").write_text("no database, but long enough to be read as one " * 20)
+    with pytest.raises(NotADatabaseError):
+        Source(tmp_path / "text.db")
+    (tmp_path / "mine.ifc").write_text("ISO-10303-21; of somebody else")
+    with pytest.raises(OutputForeignError):
+        ifc_of(building, tmp_path / "mine.ifc")
+    assert [p.name for p in tmp_path.iterdir() if "partial" in p.name] == []
+
+
+def test_the_class_table_is_that_of_the_schemas():
+    pytest.importorskip("ifcopenshell", reason="ifcopenshell is not installed (extra [ifc])")
+    from tests.support import ifc_classes
+
+    assert ifc_classes.TABLE.read_text(encoding="utf-8") == ifc_classes.table()
+
+
+@pytest.mark.parametrize("schema", list(Schema))
+def test_the_building_is_valid_and_every_body_is_where_the_database_has_it(building, tmp_path, schema):
+    ifc_of(building, tmp_path / "out.ifc", schema)
+    found = checked(tmp_path / "out.ifc", geometry=True)
+    assert (found["issues"], found["schema"]) == ({}, schema.identifier)
+    boxes = {guid: np.array(box).reshape(2, 3) for guid, box in found["boxes"].items()}
+    wanted = cv.query(
+        building,
+        "SELECT t.guid, center_x, center_y, center_z, bbox_x, bbox_y, bbox_z FROM element_transforms t"
+        " JOIN element_geometry g ON g.guid = t.guid WHERE g.face_count > 0",
+    )
+    assert len(wanted) >= 13
+    for guid, *numbers in wanted:
+        center, size = np.array(numbers).reshape(2, 3)
+        assert np.abs(boxes[guid] - [center - size / 2, center + size / 2]).max() < 1e-4
+
+
+REAL = (
+    "arch/skymakerolof+dxf__floorplan.dxf",
+    "mep/red1oon+bim-ootb__DX_PLUMBING.dxf",
+    "arch/yorikvanhavre+barcelona-pavillion__roof.dxf",
+)
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_drawings_are_valid(tmp_path, name):
+    run = cv.convert(real_drawing(name), tmp_path / "real.db")
+    found = ifc_of(run.output, tmp_path / "real.ifc")
+    assert found.elements == run.report.elements_written
+    assert checked(tmp_path / "real.ifc")["issues"] == {}
