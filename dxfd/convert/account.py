@@ -22,7 +22,7 @@ from dxfd.convert.types import Found
 
 SKIPS: Final = frozenset(
     {"no_geometry", "infinite", "acis_not_read", "too_many_vertices", "block_missing", "unknown_type", "box_only",
-     "mended"}
+     "mended", "entity_too_large", "took_too_long"}
 )  # fmt: skip
 """Reasons that leave an entity out, or tell it in part, without its being an error."""
 EXPLODED: Final = "exploded"

@@ -18,6 +18,6 @@ def means_of(options: ConvertOptions, found: Skim, source: Source, metres: float
         low, high = (np.array(corner) * metres for corner in found.extents)
         clip = low, high
     return Means(
-        tolerance_m=options.tolerance_m, clip=clip,
+        tolerance_m=options.tolerance_m, clip=clip, limits=options.limits,
         application=Applications(source, found.sections, found.codec).of, body=Bodies(source, found.sections).of,
     )  # fmt: skip

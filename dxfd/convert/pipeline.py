@@ -36,6 +36,7 @@ from dxfd.convert.match.load import load_rules
 from dxfd.convert.match.rules import Element
 from dxfd.convert.naming import names
 from dxfd.convert.properties import properties
+from dxfd.convert.read import bounds
 from dxfd.convert.read.ahead import Ahead
 from dxfd.convert.read.columns import Heads, group, heads, of_kind
 from dxfd.convert.read.dictionaries import Dictionaries
@@ -88,6 +89,9 @@ __all__ = ["convert", "find_interrupted"]
 CHUNK_BYTES: Final = 2 << 20
 """Bytes read at once: 2 MB is as fast as 8 MB and takes 80 MB less at the peak."""
 BATCH_ENTITIES: Final = 20_000
+_LARGE_SOURCE: Final = 16 << 20
+"""Bytes of text from which on the output takes large pages."""
+_MOST_DAMAGES: Final = 1000
 _FIRST_BATCHES: Final = 2
 """A run that reaches its memory limit within so many batches would do so again: that is an error, not a pause."""
 
@@ -150,6 +154,7 @@ class _Run:
         self.resume_note = ""
         self.resumed_from = 0
         self.fresh = False
+        self.damages = 0
         self.begun_at_batch = 0
         self.checkpoint = Checkpoint()
         self.governor = memory.Governor(options.max_memory_bytes, CHUNK_BYTES, options.batch_size or BATCH_ENTITIES)
@@ -173,7 +178,7 @@ class _Run:
         """Convert, from the beginning or from a checkpoint, up to a sealed database."""
         earlier = self._earlier()
         with contextlib.ExitStack() as stack:
-            database = stack.enter_context(Database(self.partial))
+            database = stack.enter_context(Database(self.partial, large=self.source.size > _LARGE_SOURCE))
             if earlier is None:
                 self.fresh = True
                 self._create(database)
@@ -291,10 +296,12 @@ class _Run:
             self.told = {r[0] for r in told}
 
     def _entities(self) -> Stream:
-        return Stream(self.source, self.scope.sections, CHUNK_BYTES)
+        return Stream(self.source, self.scope.sections, CHUNK_BYTES, self.options.limits)
 
     def _stream(self, section: str) -> Stream:
-        return Stream(self.source, [s for s in self.found.sections if s.name == section], CHUNK_BYTES)
+        return Stream(
+            self.source, [s for s in self.found.sections if s.name == section], CHUNK_BYTES, self.options.limits
+        )
 
     # --- batches ----------------------------------------------------------------------------------------------
 
@@ -372,12 +379,24 @@ class _Run:
         bad = bad_entities(chunk)
         rule[bad] = -1
         bad = bad[~head.paper[bad]]
-        if chunk.damage is not None and chunk.count:
-            rule[chunk.owner[-1]] = -1
+        if chunk.damage is not None:
+            self._damaged(chunk.damage[1])
+            rule[chunk.owner[-1:]] = -1
+        large = bounds.too_large(chunk, self.options.limits)
+        large = large[rule[large] >= 0]
+        rule[large] = -1
         built = builder.build(chunk, np.flatnonzero(rule >= 0), rule, chooser.elements, (block_names, block_of))
+        built.failed |= dict.fromkeys(large.tolist(), (bounds.REASON, bounds.words(self.options.limits)))
         account = settle(chunk, view, (true_names, block_of), reasons, built, bad, self.told)
         self._record(chunk, view, true_names, block_of, rule, chooser.elements, built, batch)
         self._progress(chunk, head, account, built, batch)
+
+    def _damaged(self, line: int) -> None:
+        """Count the places at which codes and values are out of step: in paper space they are no errors, but no end."""
+        self.damages += 1
+        most = max(self.options.max_errors, _MOST_DAMAGES)
+        if self.damages > most:
+            raise TooManyIssuesError(f"the entities are damaged in more than {most} places, up to line {line}")
 
     def _record(
         self, chunk: Chunk, view: View, block_names: list[str], block_of: Ints, rule: Ints, elements: list[Element],
@@ -483,8 +502,7 @@ class _Run:
         write_checkpoint(database, self.checkpoint)
         database.execute("COMMIT")
         memory.trim()
-        boxes = self.spool.boxes() if self.spool.complete else None
-        finish(database, self.checkpoint.elements_written, boxes, self._finishing_step)
+        finish(database, self.checkpoint.elements_written, self.spool, self._finishing_step)
 
     def _finishing_step(self, _name: str) -> None:
         self._advanced(Phase.INDEX)

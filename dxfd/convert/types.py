@@ -74,7 +74,8 @@ class Limits:
     Attributes:
         entity_bytes: of one entity with its followers; a larger one is passed over.
         entity_vertices: of one entity; one with more, or with eight times as many values, is passed over.
-        body_points: of the path that a body is made of; a longer one keeps its line and gets no body.
+        body_points: of the path that a body is made of, cutting which takes time by their square; a longer one keeps
+            its line and gets no body.
         block_depth: nesting of blocks; what lies deeper is cut.
         entity_s: seconds of processor time for the geometry of one entity that is no column (splines, hatches, solids).
     """
@@ -84,6 +85,9 @@ class Limits:
     body_points: int = 20_000
     block_depth: int = 64
     entity_s: float = 30.0
+
+
+DEFAULT_LIMITS: Final = Limits()
 
 
 class Phase(StrEnum):

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from dxfd.convert import pipeline
+from dxfd.convert.read import bounds
 from dxfd.convert.read.skim import skim
 from dxfd.convert.read.source import Source
 from dxfd.convert.read.stream import Chunk, Stream
 from dxfd.convert.scope import OUTSIDE
-from dxfd.convert.types import ConvertOptions, Event, Report
+from dxfd.convert.types import DEFAULT_LIMITS, ConvertOptions, Event, Limits, Report
 
 TYPES = (
     "LINE", "POINT", "CIRCLE", "ARC", "ELLIPSE", "LWPOLYLINE", "POLYLINE", "3DFACE", "SOLID", "TRACE", "TEXT", "MTEXT",
@@ -152,12 +153,20 @@ def adds_up(report: Report) -> bool:
     )
 
 
-def chunks_of(path: Path, *, size: int = 2 << 20, name: str = "ENTITIES", most: int | None = None) -> list[Chunk]:
+def chunks_of(
+    path: Path, *, size: int = 2 << 20, name: str = "ENTITIES", most: int | None = None, limits: Limits = DEFAULT_LIMITS
+) -> list[Chunk]:  # fmt: skip
     """Return the chunks of a drawing's sections of one name."""
     with Source(path) as source:
         found = skim(source)
-        stream = Stream(source, [s for s in found.sections if s.name == name], size)
+        stream = Stream(source, [s for s in found.sections if s.name == name], size, limits)
         return list(stream.chunks(stream.first_place(), most))
+
+
+def too_large(chunk: Chunk, limits: Limits) -> list[int]:
+    """Return the entities of a chunk that are over a limit."""
+    found: list[int] = bounds.too_large(chunk, limits).tolist()
+    return found
 
 
 def chunk_of(folder: Path, entities: str) -> Chunk:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from dxfd.convert import memory
-from dxfd.convert.build.blocks import MAX_DEPTH, Blocks
+from dxfd.convert.build.blocks import Blocks
 from dxfd.convert.properties import plain
+from dxfd.convert.types import DEFAULT_LIMITS
 from tests.support import convert as cv
 
 METRES = cv.header(insunits=6)
@@ -57,14 +58,14 @@ def test_a_block_that_contains_itself_is_cut_and_told(tmp_path):
 
 
 def test_nesting_without_end_is_cut_and_told(tmp_path):
-    depth = MAX_DEPTH + 20
+    depth = DEFAULT_LIMITS.block_depth + 20
     text = "".join(block(f"B{k}", insert(f"B{k + 1}", 1)) for k in range(depth)) + block(f"B{depth}", line(1, 1))
     _, blocks = extents(tmp_path, text, "B0")
     assert "block_too_deep" in dict(blocks.notes)
 
 
 def test_deep_nesting_that_is_defined_from_the_inside_is_no_trouble(tmp_path):
-    depth = MAX_DEPTH + 20
+    depth = DEFAULT_LIMITS.block_depth + 20
     text = block("B0", line(1, 1)) + "".join(block(f"B{k}", insert(f"B{k - 1}", 1)) for k in range(1, depth))
     found, blocks = extents(tmp_path, text, f"B{depth - 1}")
     assert found[0] == [depth - 1, 0, 0, depth, 1, 0]

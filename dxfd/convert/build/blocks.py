@@ -1,7 +1,7 @@
 """Block definitions: the extents of each, nested ones included. Built once from the BLOCKS section, by chunks.
 
 Keeps six numbers a block and a few arrays for nested references: memory grows with the definitions, not with what is
-inserted. Blocks that contain themselves and nesting deeper than MAX_DEPTH are cut there and reported.
+inserted. Blocks that contain themselves and nesting deeper than the limit are cut there and reported.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from dxfd.convert.build.means import PLAIN, Means
 from dxfd.convert.build.others import others
 from dxfd.convert.build.ragged import Floats, Ints, Meshes, Paths
 from dxfd.convert.build.references import REFERENCES, references
+from dxfd.convert.read import bounds
 from dxfd.convert.read.columns import group, of_kind
 from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.stream import Chunk
+from dxfd.errors import SourceDamagedError
 
-MAX_DEPTH: Final = 64
-
+_MOST_DAMAGES: Final = 1000
+"""Places in the BLOCKS section at which codes and values may be out of step."""
 _FRAME: Final = frozenset({"BLOCK", "ENDBLK", "VERTEX", "SEQEND", "ATTRIB"})
 _NO_LOSS: Final = frozenset({"no_geometry", "infinite", "box_only", "mended"})
 _NOTHING: Final = (np.full(3, np.inf), np.full(3, -np.inf))
@@ -50,6 +52,7 @@ class Blocks:
         self._current: _Block | None = None
         self._known: dict[str, tuple[Floats, Floats]] = {}
         self._told: set[tuple[str, str, str]] = set()
+        self._damages = 0
         self.notes: list[tuple[str, str]] = []
         """(issue code, message) met while resolving."""
 
@@ -89,7 +92,14 @@ class Blocks:
         skip = chunk.follower.copy()
         bad = bad_entities(chunk)
         skip[bad] = True
-        self._tell(chunk, dict.fromkeys(bad.tolist(), ("bad_number", "a number that is none")), number_of, owner)
+        large = bounds.too_large(chunk, self._means.limits)
+        skip[large] = True
+        left_out = dict.fromkeys(bad.tolist(), ("bad_number", "a number that is none"))
+        left_out |= dict.fromkeys(large.tolist(), (bounds.REASON, bounds.words(self._means.limits)))
+        self._tell(chunk, left_out, number_of, owner)
+        if chunk.damage is not None:
+            self._damaged(*chunk.damage)
+            skip[chunk.owner[-1:]] = True
 
         def of(kind: str) -> Ints:
             members = of_kind(chunk, kind)
@@ -100,6 +110,15 @@ class Blocks:
         members = np.sort(np.concatenate([of(kind) for kind in REFERENCES]))
         if len(members):
             self._nest(chunk, members, number_of, owner)
+
+    def _damaged(self, message: str, line: int) -> None:
+        """Note a place from which on content is missing, up to the next entity; raise if there are too many."""
+        self._damages += 1
+        if self._damages > _MOST_DAMAGES:
+            raise SourceDamagedError(
+                f"the BLOCKS section is damaged in more than {_MOST_DAMAGES} places, up to line {line}"
+            )
+        self.notes.append(("block_damaged", f"{message}; what is missing there is left out of the block's box"))
 
     def _shapes(
         self, chunk: Chunk, of: Callable[[str], Ints], number_of: Ints, owner: list[_Block | None]
@@ -163,8 +182,9 @@ class Blocks:
         if name in above:
             self.notes.append(("block_cycle", f"block {block.name!r} contains itself"))
             return _NOTHING
-        if len(above) >= MAX_DEPTH:
-            self.notes.append(("block_too_deep", f"blocks are nested deeper than {MAX_DEPTH} at {block.name!r}"))
+        deepest = self._means.limits.block_depth
+        if len(above) >= deepest:
+            self.notes.append(("block_too_deep", f"blocks are nested deeper than {deepest} at {block.name!r}"))
             return _NOTHING
         low, high = block.low, block.high
         for children, where in block.nested:

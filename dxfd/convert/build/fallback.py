@@ -17,9 +17,6 @@ from dxfd.convert.build.means import PLAIN, Means
 from dxfd.convert.build.ragged import Floats, Ints
 from dxfd.convert.build.splines import Curve
 
-MAX_POINTS: Final = 200_000
-"""Vertices one entity may flatten to; a dense hatch must not take the drawing's time."""
-
 _BLANK: Final = frozenset({"OLEFRAME", "SUN"})
 """Types that have no place of their own."""
 _KNOWN: Final = frozenset(
@@ -195,8 +192,6 @@ def _line(corners: Iterable[Any], metres: float) -> Shape:
     points = np.array([tuple(v) for v in corners], dtype=np.float64).reshape(-1, 3)
     if not len(points):
         raise NoGeometryError("no_geometry")
-    if len(points) > MAX_POINTS:
-        raise NoGeometryError("too_many_vertices")
     return Shape([(_checked(points * metres), False)])
 
 
@@ -209,7 +204,7 @@ def _from_body(kind: str, text: str, metres: float, means: Means) -> Shape:
     made = acis.faces(data)
     if made is not None:
         vertices, faces = made
-        if len(vertices) > MAX_POINTS:
+        if len(vertices) > means.limits.entity_vertices:
             raise NoGeometryError("too_many_vertices")
         return Shape(vertices=_checked(vertices * metres), faces=faces)
     corners = acis.box(data)
@@ -275,10 +270,10 @@ def _from_primitives(entities: Iterable[Any], metres: float, means: Means) -> Sh
             points = np.array([tuple(v) for v in primitive.vertices()], dtype=np.float64).reshape(-1, 3)
             if len(points):
                 rings.append((points * metres, False))
-        if sum(len(points) for points, _ in rings) > MAX_POINTS:
+        if sum(len(points) for points, _ in rings) > means.limits.entity_vertices:
             raise NoGeometryError("too_many_vertices")
     if meshes and not rings:
-        return _from_meshes(meshes, metres)
+        return _from_meshes(meshes, metres, means)
     rings += [
         (np.array([tuple(v) for v in m.vertices], dtype=np.float64).reshape(-1, 3) * metres, False) for m in meshes
     ]
@@ -297,7 +292,7 @@ def _rings(paths: Iterable[Any], metres: float, means: Means) -> list[tuple[Floa
         for path in whole.sub_paths():
             points = np.array([tuple(v) for v in path.flattening(means.tolerance_m / metres)], dtype=np.float64)
             total += len(points)
-            if total > MAX_POINTS:
+            if total > means.limits.entity_vertices:
                 raise NoGeometryError("too_many_vertices")
             if len(points) < 2:
                 continue
@@ -308,13 +303,13 @@ def _rings(paths: Iterable[Any], metres: float, means: Means) -> list[tuple[Floa
     return rings
 
 
-def _from_meshes(builders: list[Any], metres: float) -> Shape:
+def _from_meshes(builders: list[Any], metres: float, means: Means) -> Shape:
     places: list[tuple[float, ...]] = []
     triangles: list[tuple[int, int, int]] = []
     for builder in builders:
         base, count = len(places), len(builder.vertices)
         places += [tuple(v) for v in builder.vertices]
-        if len(places) > MAX_POINTS:
+        if len(places) > means.limits.entity_vertices:
             raise NoGeometryError("too_many_vertices")
         for face in builder.faces:
             if min(face) < 0 or max(face) >= count:

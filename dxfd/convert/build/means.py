@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from dxfd.convert.build.curves import TOLERANCE_M
 from dxfd.convert.build.ragged import Floats
+from dxfd.convert.types import DEFAULT_LIMITS, Limits
 
 
 def _none(_kind: str, _number: int) -> str:
@@ -28,11 +29,13 @@ class Means:
         tolerance_m: largest distance of a chord from its curve.
         clip: low and high corner (3,) in metres where RAY and XLINE end; None = they are left out.
         application: what CLASSES says of a type, or of the number of a proxy's class, in words; "" = nothing.
+        limits: what one entity may ask for.
         body: the binary ACIS data of an entity by its handle (capitals); empty if there is none.
     """
 
     tolerance_m: float = TOLERANCE_M
     clip: tuple[Floats, Floats] | None = None
+    limits: Limits = DEFAULT_LIMITS
     application: Callable[[str, int], str] = _none
     body: Callable[[str], bytes] = _nothing
 

@@ -38,8 +38,6 @@ from dxfd.convert.match.rules import Element, Recipe
 from dxfd.convert.read.columns import group, of_kind
 from dxfd.convert.read.stream import Chunk
 
-MOST_BODY_POINTS: Final = 20_000
-"""Points of one path that a body is made of: cutting an outline into triangles takes time by their square."""
 _PER_ELEMENT: Final = ("center", "size", "rotation", "length")
 
 
@@ -149,7 +147,8 @@ class Builder:
         dot = np.arange(len(paths.entity)) >= len(lines.entity)
         circles = np.zeros(chunk.count, dtype=np.bool_)
         circles[of_kind(chunk, "CIRCLE")] = True
-        wish = wished(chunk, paths, measures, circles, _too_long(paths, failed), dot, metres)
+        too_long = _too_long(paths, self._means.limits.body_points, failed)
+        wish = wished(chunk, paths, measures, circles, too_long, dot, metres)
         if rest.boxed:
             wish.recipe[np.isin(paths.entity, rest.boxed)] = list(Recipe).index(Recipe.BOX)
         if along is not None:
@@ -234,12 +233,12 @@ class Builder:
         )  # fmt: skip
 
 
-def _too_long(paths: Paths, failed: dict[int, tuple[str, str]]) -> Bools:
+def _too_long(paths: Paths, most: int, failed: dict[int, tuple[str, str]]) -> Bools:
     """Return (n,) whether a path has too many points for a body, and note those."""
     counts = paths.counts
-    long = counts > MOST_BODY_POINTS
+    long = counts > most
     for at in np.flatnonzero(long).tolist():
-        words = f"{counts[at]} vertices, more than {MOST_BODY_POINTS}: it keeps its line and gets no body"
+        words = f"{counts[at]} vertices, more than {most}: it keeps its line and gets no body"
         failed[int(paths.entity[at])] = ("too_many_vertices", words)
     return np.asarray(long, dtype=np.bool_)
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from dxfd.convert.build import hatches, splines
 from dxfd.convert.build.areas import Areas, cleaned
-from dxfd.convert.build.fallback import BOX_ONLY, MAX_POINTS, NoGeometryError, Shape, fit_curve, shape
+from dxfd.convert.build.budget import OutOfTimeError, bounded
+from dxfd.convert.build.fallback import BOX_ONLY, NoGeometryError, Shape, fit_curve, shape
 from dxfd.convert.build.frame import axes
 from dxfd.convert.build.lists import numbers_of, points_of
 from dxfd.convert.build.means import Means
@@ -61,7 +62,8 @@ def others(
         if kind == "SPLINE":
             _splines(group(chunk, members), metres, means, out)
         elif kind in hatches.KINDS:
-            areas, failed = hatches.hatches(group(chunk, members), metres, means.tolerance_m, MAX_POINTS, _fitted)
+            most = means.limits.entity_vertices
+            areas, failed = hatches.hatches(group(chunk, members), metres, means.tolerance_m, most, _fitted)
             out.areas.append(areas)
             out.failed.update(
                 (entity, (why, f"{kind}: {words}" if words else "")) for entity, (why, words) in failed.items()
@@ -71,12 +73,22 @@ def others(
             for entity in members.tolist():
                 raw = chunk.tags.data[ends[entity] : ends[entity + 1]]
                 try:
-                    _keep(out, entity, shape(kind, raw, codec, metres, means))
+                    _keep(out, entity, _in_time(kind, raw, codec, metres, means))
                 except NoGeometryError as error:
                     out.failed[entity] = (str(error), error.note)
                 except ValueError as error:
                     out.failed[entity] = ("faulty_entity", f"{kind}: {error}")
     return out
+
+
+def _in_time(kind: str, raw: bytes, codec: str, metres: float, means: Means) -> Shape:
+    """Return the shape of an entity, if it takes no more than its time."""
+    most = means.limits.entity_s
+    try:
+        return bounded(most, lambda: shape(kind, raw, codec, metres, means))
+    except OutOfTimeError:
+        words = f"{kind}: its geometry takes more than {most:g} s of processor time"
+        raise NoGeometryError("took_too_long", words) from None
 
 
 def _fitted(points: list[tuple[float, float]], tangents: list[tuple[float, float]]) -> splines.Curve:
@@ -177,7 +189,8 @@ def _flatten(
 ) -> None:  # fmt: skip
     if not len(rows):
         return
-    offset, points, crowded = splines.flattened(whole, means.tolerance_m / metres, MAX_POINTS)
+    most = means.limits.entity_vertices
+    offset, points, crowded = splines.flattened(whole, means.tolerance_m / metres, most)
     points = points * metres
     entity = members.entity[rows]
     first, last = points[offset[:-1]], points[offset[1:] - 1]

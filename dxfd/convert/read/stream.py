@@ -18,13 +18,19 @@ import pyarrow.compute as pc
 
 from dxfd.convert.read.skim import Section
 from dxfd.convert.read.source import Source
-from dxfd.convert.read.tags import Bools, Damage, Ints, Tags, parse
+from dxfd.convert.read.tags import Bools, Damage, Ints, Tags, line_feeds, parse
+from dxfd.convert.types import DEFAULT_LIMITS, Limits
 
 FOLLOWERS: Final = frozenset({b"VERTEX", b"SEQEND", b"ATTRIB"})
 """Entities that belong to the POLYLINE or INSERT before them; a chunk is never cut before one."""
-MAX_ENTITY_BYTES: Final = 128 << 20
-"""An entity larger than this is passed over and reported: memory is bounded by it, not by the drawing."""
-_RESYNC: Final = re.compile(rb"\n([ \t]*0[ \t]*\r?\n[ \t]*(?:3D)?[A-Z][A-Z0-9_]*[ \t]*\r?\n)")
+_OWNERS: Final = frozenset({"POLYLINE", "INSERT"})
+VALUES_PER_VERTEX: Final = 8
+"""Values that an entity may have for each vertex that it may have: its arrays take 100 bytes a value."""
+_HEAD_TAGS: Final = 200
+"""Of an entity that is passed over: handle, layer, block stand in front."""
+_BEHIND_DAMAGE: Final = 64 << 10
+"""Bytes read at once behind damage, four times as many with each good chunk: damage seldom comes alone."""
+_RESYNC: Final = re.compile(rb"\n([ \t]*0[ \t]*\r?\n[ \t]*((?:3D)?[A-Z][A-Z0-9_]*)[ \t]*)(?=\r?\n)")
 _CUT_OFF: Final = "the drawing ends here: this entity is not whole"
 
 
@@ -50,6 +56,7 @@ class Chunk:
         place: where it begins.
         next: where the next one begins.
         damage: (message, line) of structural damage met at its end, or None. The last entity is then unfinished.
+        passed_over: its one entity is larger than a limit; these are its first tags.
     """
 
     tags: Tags
@@ -60,6 +67,7 @@ class Chunk:
     place: Place
     next: Place
     damage: tuple[str, int] | None
+    passed_over: bool = False
 
     @property
     def count(self) -> int:
@@ -74,10 +82,15 @@ class Chunk:
 class Stream:
     """Chunks of the given sections from a place on. `chunk_bytes` may be changed between chunks."""
 
-    def __init__(self, source: Source, sections: list[Section], chunk_bytes: int) -> None:
+    def __init__(
+        self, source: Source, sections: list[Section], chunk_bytes: int, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
         self.source = source
         self.sections = sections
         self.chunk_bytes = chunk_bytes
+        self._limits = limits
+        self._careful = 0
+        """Bytes of the next chunk behind damage; 0 = as many as always."""
 
     def first_place(self) -> Place | None:
         """Return where the stream begins; None without sections."""
@@ -100,7 +113,8 @@ class Stream:
         return Place(index, self.sections[index].start, self.sections[index].line)
 
     def _chunk(self, section: Section, place: Place) -> Chunk:
-        size = self.chunk_bytes
+        size = min(self._careful or self.chunk_bytes, self.chunk_bytes)
+        self._careful = 4 * size if size < self.chunk_bytes else 0
         while True:
             room = section.end - place.offset
             data = self.source.read(place.offset, min(size, room))
@@ -113,42 +127,54 @@ class Stream:
                 built = _build(tags, cut, place, section, last=last)
                 end = (_CUT_OFF, place.line + 2 * len(tags.code))
                 return replace(built, damage=end) if last and section.cut and built.count else built
-            if size >= MAX_ENTITY_BYTES:
-                return self._step_over(section, place, tags, Damage(2 * len(tags.code), b""), too_large=True)
+            if self._too_large(tags, size):
+                return self._pass_over(section, place, tags)
             size *= 2
 
-    def _step_over(
-        self, section: Section, place: Place, tags: Tags, damage: Damage, *, too_large: bool = False
-    ) -> Chunk:
+    def _too_large(self, tags: Tags, size: int) -> bool:
+        """Return whether an entity that is not whole yet is over a limit already."""
+        most = self._limits.entity_vertices
+        if size >= self._limits.entity_bytes or len(tags.code) > VALUES_PER_VERTEX * most:
+            return True
+        return len(tags.code) > most and int(np.count_nonzero(tags.code == 10)) > most
+
+    def _pass_over(self, section: Section, place: Place, tags: Tags) -> Chunk:
+        """Return the beginning of an entity that is too large, and go on behind it and its followers."""
+        line, at = place.line + 2 * len(tags.code), place.offset + tags.consumed
+        if not len(tags.entity_tag):
+            return self._step_over(section, place, tags, Damage(2 * len(tags.code), b"no entity in so many lines"))
+        head = _head(tags)
+        built = _build(head, 1, place, section, last=True)
+        following = self._resync(section, at - 1, line - 1, over_followers=built.kinds[0] in _OWNERS)
+        return replace(built, next=following, passed_over=True)
+
+    def _step_over(self, section: Section, place: Place, tags: Tags, damage: Damage) -> Chunk:
         """End the chunk at the damage and go on at the next thing that looks like an entity."""
         line = place.line + damage.line
-        at = place.offset + tags.consumed
-        following = self._resync(section, at, line)
-        what = damage.text.decode("ascii", "replace").strip()
-        message = (
-            f"an entity of more than {MAX_ENTITY_BYTES >> 20} MB" if too_large
-            else f"line {line} should hold a group code, but holds {what!r}"
-        )  # fmt: skip
         built = _build(tags, len(tags.entity_tag), place, section, last=True)
-        return Chunk(
-            built.tags, built.kinds, built.kind_of, built.follower, built.owner, built.place, following, (message, line)
-        )
+        last = built.kinds[built.kind_of[built.owner[-1]]] if built.count else ""
+        following = self._resync(section, place.offset + tags.consumed, line, over_followers=last in _OWNERS)
+        what = damage.text.decode("ascii", "replace").strip()
+        message = f"line {line} should hold a group code, but holds {what!r}"
+        self._careful = _BEHIND_DAMAGE
+        return replace(built, next=following, damage=(message, line))
 
-    def _resync(self, section: Section, at: int, line: int) -> Place:
+    def _resync(self, section: Section, at: int, line: int, *, over_followers: bool) -> Place:
+        """Return the next thing that looks like an entity; `line` is that of the byte at `at`."""
         start, window = at, 1 << 20
         index = self.sections.index(section)
         while at < section.end:
             data = self.source.read(at, min(window + 512, section.end - at))
-            match = _RESYNC.search(data)
-            if match is not None:
-                offset = at + match.start(1)
-                return Place(index, offset, line + self._lines(start, offset))
+            for match in _RESYNC.finditer(data):
+                if not (over_followers and match[2] in FOLLOWERS):
+                    offset = at + match.start(1)
+                    return Place(index, offset, line + self._lines(start, offset))
             at += window
         return Place(index, section.end, line + self._lines(start, section.end))
 
     def _lines(self, start: int, end: int) -> int:
         step = 1 << 20
-        return sum(self.source.read(at, min(step, end - at)).count(b"\n") for at in range(start, end, step))
+        return sum(line_feeds(self.source.read(at, min(step, end - at))) for at in range(start, end, step))
 
 
 def _cut(tags: Tags) -> int:
@@ -169,6 +195,18 @@ def _prefix(tags: Tags, first: int, last: int) -> Tags:
         tags.number[begin:stop], tags.bad_number[begin:stop], tags.entity_tag[first:last] - begin,
         tags.entity_of[begin:stop] - first,
         int(tags.tag_start[stop]) if stop < len(tags.code) else tags.consumed, tags.damage,
+    )  # fmt: skip
+
+
+def _head(tags: Tags) -> Tags:
+    """Return the first tags of the first entity, with the bytes that they take alone."""
+    whole = _prefix(tags, 0, 1)
+    stop = min(len(whole.code), _HEAD_TAGS)
+    before = int(tags.entity_tag[0])
+    used = int(tags.tag_start[before + stop]) if before + stop < len(tags.code) else tags.consumed
+    return Tags(
+        tags.data[:used], whole.code[:stop], whole.start[:stop], whole.end[:stop], whole.tag_start[:stop],
+        whole.number[:stop], whole.bad_number[:stop], whole.entity_tag, whole.entity_of[:stop], used, None,
     )  # fmt: skip
 
 
