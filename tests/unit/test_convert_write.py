@@ -15,7 +15,8 @@ import pytest
 from dxfd.convert.write import guid
 from dxfd.convert.write.database import Database
 from dxfd.convert.write.output import Lock, check_target, discard, partial_of, publish, read_checkpoint, sound
-from dxfd.convert.write.rtree import CELLS, load, outward
+from dxfd.convert.write.rtree import CELLS, load, pack
+from dxfd.convert.write.spool import BoxSpool, outward
 from dxfd.errors import OutputBusyError, OutputError, OutputForeignError, OutputNotWritableError
 from tests.support import convert as cv
 
@@ -73,10 +74,14 @@ def test_the_packed_tree_is_sound_and_answers_as_looking_at_each_box(tmp_path, c
         center[1], size[1] = 0, 0
     boxes = outward(center, size)
     path = tmp_path / "t.db"
-    with contextlib.closing(Database(path)) as database:
-        database.execute("BEGIN IMMEDIATE")
-        load(database, boxes)
-        database.execute("COMMIT")
+    with contextlib.closing(BoxSpool(tmp_path)) as spool, contextlib.closing(Database(path)) as database:
+        for part in np.array_split(np.arange(count), 3):
+            spool.add(center[part], size[part])
+        with contextlib.closing(pack(spool)) as packed:
+            database.execute("BEGIN IMMEDIATE")
+            load(database, packed)
+            database.execute("COMMIT")
+    assert not list(tmp_path.glob(".dxfd*"))
     assert cv.query(path, "SELECT rtreecheck('elements_rtree')") == [("ok",)]
     assert cv.query(path, "SELECT COUNT(*) FROM elements_rtree") == [(count,)]
     for _ in range(8):

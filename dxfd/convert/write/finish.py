@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +16,8 @@ import pyarrow as pa
 
 from dxfd.convert.write.database import Database, NotUniqueError
 from dxfd.convert.write.guid import disambiguated
-from dxfd.convert.write.rtree import Boxes, load, outward
+from dxfd.convert.write.rtree import Packed, load, pack
+from dxfd.convert.write.spool import BoxSpool
 from dxfd.errors import DxfdError
 
 _UNIQUE: Final = (
@@ -27,15 +29,40 @@ _PLAIN: Final = (("element_properties_guid", "element_properties", "guid"),)
 Step = Callable[[str], None]
 
 
-def finish(database: Database, elements: int, boxes: Boxes | None, step: Step) -> None:
+def finish(database: Database, elements: int, spool: BoxSpool, step: Step) -> None:
     """Bring the database from its last batch to what is published, but for the report.
+
+    The spatial index is packed in a thread while SQLite sorts for the other indexes.
 
     Args:
         database: open, no transaction.
         elements: rows of elements_meta; their ids are 1 … elements.
-        boxes: of all elements in order of id, None to read them from the database.
+        spool: boxes of all elements in order of id; where they are not, they are read from the database.
         step: called with the name of each step before it begins.
     """
+    with contextlib.ExitStack() as stack:
+        known = spool
+        if not spool.complete or spool.count != elements:
+            step("boxes")
+            known = stack.enter_context(contextlib.closing(BoxSpool(spool.folder)))
+            _read_boxes(database, known)
+        packing = stack.enter_context(ThreadPoolExecutor(1, "packer")).submit(pack, known)
+        stack.callback(_dropped, packing)
+        _indexes(database, step)
+        step("spatial index")
+        packed = packing.result()
+        _in_transaction(database, lambda: _spatial(database, packed, known))
+    step("ledger")
+    _in_transaction(database, lambda: _ledger(database))
+    _in_transaction(database, lambda: _order_issues(database))
+
+
+def _dropped(packing: Future[Packed]) -> None:
+    with contextlib.suppress(DxfdError):  # raised where the result was asked for; else something else went wrong first
+        packing.result().close()
+
+
+def _indexes(database: Database, step: Step) -> None:
     database.execute("PRAGMA threads = 2")
     for name, table, columns in _UNIQUE:
         step(f"index {table}")
@@ -48,12 +75,6 @@ def finish(database: Database, elements: int, boxes: Boxes | None, step: Step) -
     for name, table, columns in _PLAIN:
         step(f"index {table}")
         database.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {table}({columns})")
-    step("spatial index")
-    known = _boxes(database, elements) if boxes is None or len(boxes) != elements else boxes
-    _in_transaction(database, lambda: _spatial(database, known))
-    step("ledger")
-    _in_transaction(database, lambda: _ledger(database))
-    _in_transaction(database, lambda: _order_issues(database))
 
 
 def seal(database: Database, report: dict[str, Any], *, vacuum: bool) -> None:
@@ -120,27 +141,22 @@ def _separate_duplicates(database: Database) -> None:
     database.execute("DROP TABLE renamed")
 
 
-def _boxes(database: Database, elements: int) -> Boxes:
-    """Return all boxes, 24 bytes an element."""
-    boxes = np.empty((elements, 6), dtype=np.float32)
-    at = 0
+def _read_boxes(database: Database, spool: BoxSpool) -> None:
+    """Fill a spool from the rows of the database."""
     reader = database.batches(
         "SELECT center_x, center_y, center_z, bbox_x, bbox_y, bbox_z FROM element_transforms ORDER BY id"
     )
     for batch in reader:
         columns = [batch.column(k).cast(pa.float64()).to_numpy(zero_copy_only=False) for k in range(6)]
         values = np.stack(columns, axis=1)
-        boxes[at : at + len(values)] = outward(values[:, :3], values[:, 3:])
-        at += len(values)
-    return boxes[:at]
+        spool.add(values[:, :3], values[:, 3:])
 
 
-def _spatial(database: Database, boxes: Boxes) -> None:
+def _spatial(database: Database, packed: Packed, spool: BoxSpool) -> None:
     database.execute("DROP TABLE IF EXISTS elements_rtree")
-    load(database, boxes)
+    load(database, packed)
     database.execute("DELETE FROM global_offset")
-    low = boxes[:, 0::2].min(axis=0).astype(np.float64) if len(boxes) else np.zeros(3)
-    high = boxes[:, 1::2].max(axis=0).astype(np.float64) if len(boxes) else np.zeros(3)
+    low, high = spool.low, spool.high
     middle = (low + high) / 2
     row = {"id": 1, "offset_x": float(middle[0]), "offset_y": float(middle[1]), "offset_z": float(low[2])}
     for k, axis in enumerate("xyz"):
