@@ -52,6 +52,28 @@ def ifc(source: Path, output: Path, schema: str, *, per_discipline: bool, as_jso
     _tell(files, as_json=as_json)
 
 
+@export.command("glb")
+@click.argument("source", metavar="IN.db", type=click.Path(path_type=Path))
+@click.argument("output", metavar="OUT.glb", type=click.Path(path_type=Path))
+@_DISCIPLINE
+@_JSON
+def glb(source: Path, output: Path, discipline: str | None, *, as_json: bool) -> None:
+    """Write binary glTF 2.0, to be looked at: a mesh for each discipline, class and colour."""
+    from dxfd.export.glb import export_glb
+    from dxfd.export.source import Source
+
+    _check(source, output)
+    with Source(source) as database, _progress() as shown:
+        _known(database.disciplines(), discipline)
+        file = export_glb(database, output, discipline=discipline, on_progress=shown)
+    _tell([file], as_json=as_json)
+
+
+def _known(codes: list[str], asked: str | None) -> None:
+    if asked is not None and asked not in codes:
+        raise UsageError(f"no element has the discipline {asked}", hint="there are: " + ", ".join(codes))
+
+
 def _named(output: Path, code: str | None) -> Path:
     return output if code is None else output.with_name(f"{output.stem}-{code}{output.suffix}")
 

@@ -7,7 +7,6 @@ Runs in `dxfd export`.
 
 from __future__ import annotations
 
-import math
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -21,6 +20,7 @@ from dxfd import __version__
 from dxfd.export.ahead import ahead
 from dxfd.export.decimals import rows
 from dxfd.export.figures import Figure, figures
+from dxfd.export.frames import axes
 from dxfd.export.ifc_classes import Classes, Product, Role, Schema
 from dxfd.export.shapes import CURVE, Shapes
 from dxfd.export.source import Batch, Element, Facts, Source, alike, turn_of
@@ -383,9 +383,7 @@ class _Stream:
         known = self._turns.get(key)
         if known is not None:
             return known
-        (sx, sy, sz), (cx, cy, cz) = ([f(angle) for angle in key] for f in (math.sin, math.cos))
-        z_axis = (cz * sy * cx + sz * sx, sz * sy * cx - cz * sx, cy * cx)
-        x_axis = (cz * cy, sz * cy, -sy)
+        z_axis, x_axis = axes(*key)
         two = self.add(f"IFCDIRECTION({_place(z_axis, 9)})"), self.add(f"IFCDIRECTION({_place(x_axis, 9)})")
         return self._turns.keep(key, f"#{two[0]},#{two[1]}")
 

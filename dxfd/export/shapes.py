@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final, Protocol
 
+from dxfd.export.colours import parsed
 from dxfd.export.figures import Figure, Kind, figures
 from dxfd.export.ifc_classes import Schema
 from dxfd.export.source import Element, Source
@@ -166,7 +167,7 @@ class Shapes:
         if known is not None:
             return known
         made = 0
-        parts = _parts(rgba)
+        parts = parsed(rgba)
         if parts is not None:
             add = self._stream.add
             red, green, blue = (_share(part) for part in parts[:3])
@@ -179,14 +180,6 @@ class Shapes:
                 made = add(f"IFCSURFACESTYLE({quoted(rgba)},.BOTH.,(#{shown}))")
         self._styles[rgba, curve] = made
         return made
-
-
-def _parts(rgba: str) -> tuple[float, float, float, float] | None:
-    try:
-        red, green, blue, alpha = (min(1.0, max(0.0, float(part))) for part in rgba.split(","))
-    except ValueError:
-        return None
-    return red, green, blue, alpha
 
 
 def _share(value: float) -> str:

@@ -175,6 +175,12 @@ class Source:
         """Return the codes that occur, sorted."""
         return [row[0] for row in self.connection.execute("SELECT DISTINCT discipline FROM elements_meta ORDER BY 1")]
 
+    def shared_elements(self, discipline: str | None = None) -> int:
+        """Return how many elements have a body that others may have too."""
+        where, values = ("", ()) if discipline is None else (" AND discipline = ?", (discipline,))
+        sql = f"SELECT COUNT(*) FROM elements_meta WHERE geometry_hash IS NOT NULL{where}"
+        return int(self.connection.execute(sql, values).fetchone()[0])
+
     def batches(self, discipline: str | None = None) -> Iterator[Batch]:
         """Yield all elements, or those of one discipline; on a connection of its own, so that a thread may do it."""
         where, values = ("", ()) if discipline is None else (" WHERE m.discipline = ?", (discipline,))
