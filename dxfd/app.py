@@ -97,6 +97,7 @@ class Daemon:
         self._notifier = Notifier()
         self._changes = Changes()
         self._arbiter: Arbiter | None = None
+        self._housekeeper: Housekeeper | None = None
 
     async def main(self) -> None:
         """Open the queue, serve, drain, close."""
@@ -122,6 +123,7 @@ class Daemon:
         arbiter = Arbiter(queue, self._settings, on_round=self._notifier.pat_watchdog)
         self._arbiter = arbiter
         housekeeper = Housekeeper(queue, self._settings, clock=time.time)
+        self._housekeeper = housekeeper
         facts = Facts(version=__version__, pid=os.getpid(), started_at=started_at, log_path=self._file.path)
         server = ControlServer(
             self._settings.socket,
@@ -204,6 +206,8 @@ class Daemon:
         logs.set_level(found.settings.log_level)
         if self._arbiter is not None:
             self._arbiter.apply(found.settings)
+        if self._housekeeper is not None:
+            self._housekeeper.apply(found.settings)
         log.info("settings_reloaded", applied=found.applied, at_restart=found.at_restart)
 
     def _hold(self, paused: bool) -> None:

@@ -435,6 +435,12 @@ class DuplicateJobError(JobError):
     exit_code = 10
 
 
+class DependencyError(JobError):
+    """A job that this one comes after did not succeed."""
+
+    code = "E_DEPENDENCY"
+
+
 class JobsFailedError(JobError):
     """A job failed."""
 

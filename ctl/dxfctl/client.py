@@ -125,6 +125,18 @@ class Client:
         """Ask for log lines; the daemon holds the reply for the request's time-out if there are none yet."""
         return self._call("logs", request, m.LogsReply, hold_s=request.timeout_s)
 
+    def history(self, request: m.History) -> m.HistoryReply:
+        """Ask how jobs ended."""
+        return self._call("history", request, m.HistoryReply)
+
+    def stats(self, request: m.Stats) -> m.StatsReply:
+        """Ask for the sums per day."""
+        return self._call("stats", request, m.StatsReply)
+
+    def clean(self, request: m.Clean) -> m.CleanReply:
+        """Take finished jobs out of the listing."""
+        return self._call("clean", request, m.CleanReply)
+
     def backup(self) -> m.BackupReply:
         """Copy the queue database now."""
         return self._call("backup", m.Backup(), m.BackupReply)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Callable
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -60,6 +61,26 @@ class Duration(_FloatType):
             return parse_seconds(value)
         except ConfigError as error:
             self.fail(f"{error.message}; {error.hint}" if error.hint else error.message, param, ctx)
+
+
+class Moment(_FloatType):
+    """A time: 18:00 (the next one), 2030-01-31T06:00; local unless it says a zone."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return seconds since the epoch."""
+        if isinstance(value, float):
+            return value
+        now = datetime.now().astimezone()
+        try:
+            if len(str(value)) <= len("00:00:00"):
+                clock = time.fromisoformat(str(value))
+                moment = now.replace(hour=clock.hour, minute=clock.minute, second=clock.second, microsecond=0)
+                return (moment if moment > now else moment + timedelta(days=1)).timestamp()
+            return datetime.fromisoformat(str(value)).timestamp()
+        except ValueError:
+            self.fail(f"{value!r} is no time; write it like 18:00 or 2030-01-31T06:00", param, ctx)
 
 
 class JobNumber(_IntType):

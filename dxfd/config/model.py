@@ -179,6 +179,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             restart=True,
         ),
     ] = "full"
+    keep_finished_s: Annotated[
+        float,
+        _meta(Kind.SECONDS, "Finished jobs stay in the listing this long, with their story and report; 0: for ever."),
+    ] = 2_592_000.0
+    keep_finished: Annotated[
+        int, _meta(Kind.COUNT, "Finished jobs that stay in the listing at most, the newest; 0: no bound.")
+    ] = 50_000
+    keep_history_s: Annotated[
+        float, _meta(Kind.SECONDS, "History keeps how a job ended this long; 0: for ever. Sums per day always stay.")
+    ] = 63_072_000.0
     backup_dir: Annotated[
         str, _meta(Kind.PATH, "Folder of the queue's copies; by default `backups` in state_dir.", restart=True)
     ] = "/var/lib/dxfd/backups"

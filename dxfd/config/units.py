@@ -102,7 +102,7 @@ def format_bytes(size: int) -> str:
 
 def format_seconds(seconds: float) -> str:
     """Return the shortest exact form: 300 is "5m"."""
-    for suffix, factor in (("h", 3600), ("m", 60)):
+    for suffix, factor in (("d", 86_400), ("h", 3600), ("m", 60)):
         if seconds and seconds % factor == 0:
             return f"{int(seconds // factor)}{suffix}"
     return f"{int(seconds)}s" if seconds == int(seconds) else f"{seconds:g}s"

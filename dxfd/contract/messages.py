@@ -75,6 +75,9 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     started_at: str = ""
     finished_at: str = ""
     not_before: str = ""
+    """When it may run: the time it was submitted for, or that of its next attempt."""
+    after: list[int] = []
+    """Jobs it comes after."""
     progress: Progress | None = None
     error_code: str = ""
     error_message: str = ""
@@ -109,6 +112,55 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
     resumed_from_batch: int = 0
     peak_rss_bytes: int = 0
     exit_status: int | None = None
+
+
+class PastJob(msgspec.Struct, frozen=True, kw_only=True):
+    """How a job ended: a line of history, which outlives the job."""
+
+    job_id: int
+    state: JobState
+    source: str
+    output: str
+    converter: str = "bim"
+    label: str = ""
+    owner: str = ""
+    priority: int = 0
+    options: JobOptions = JobOptions()
+    submitted_at: str = ""
+    started_at: str = ""
+    finished_at: str = ""
+    attempts: int = 0
+    work_s: float = 0.0
+    """Of all attempts together; waits and pauses are not in it."""
+    source_bytes: int = 0
+    source_checksum: str = ""
+    """Of the drawing's content, whatever its name and time; empty when no worker began."""
+    output_bytes: int = 0
+    entities: int = 0
+    elements: int = 0
+    errors: int = 0
+    warnings: dict[str, int] = {}
+    """Issue code: count."""
+    peak_rss_bytes: int = 0
+    dxfd_version: str = ""
+    error_code: str = ""
+    error_message: str = ""
+
+
+class DayStats(msgspec.Struct, frozen=True, kw_only=True):
+    """What ended on one day (UTC) in one way."""
+
+    day: str
+    state: JobState
+    jobs: int
+    entities: int = 0
+    elements: int = 0
+    errors: int = 0
+    source_bytes: int = 0
+    output_bytes: int = 0
+    work_s: float = 0.0
+    peak_rss_bytes: int = 0
+    """The largest of them."""
 
 
 class BackupView(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,6 +254,12 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_key: str = ""
     """The same key gives the same job; empty: source, output and options make it, among unfinished jobs."""
     options: JobOptions = JobOptions()
+    not_before: str = ""
+    """Do not start it before this time (UTC, ISO 8601 with Z); empty: at once."""
+    after: list[int] = []
+    """Start it after these jobs have succeeded; if one does not, it fails with E_DEPENDENCY."""
+    after_any: bool = False
+    """However they end."""
     source_bytes: int = 0
     """Size of the drawing if the client knows it: for the order "smallest first" and the estimate of memory."""
 
@@ -238,6 +296,10 @@ class ShowReply(msgspec.Struct, frozen=True, kw_only=True):
     events: list[JobEventView]
     report: msgspec.Raw = msgspec.Raw(b"null")
     """The worker's report of a finished job (the document of `dxfd convert --json`), else null."""
+    past: PastJob | None = None
+    """How it ended; a job that was cleaned away has only this."""
+    earlier: list[PastJob] = []
+    """The last jobs of the same drawing, newest first: the content is the same, name and place may be others."""
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True):
@@ -274,6 +336,57 @@ class LogsReply(msgspec.Struct, frozen=True, kw_only=True):
     offset: int
     inode: int
     path: str = ""
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """`history`: how jobs ended, newest job first; also those that were cleaned away."""
+
+    states: list[JobState] = []
+    limit: int = 50
+    after_id: int = 0
+    """Cursor: jobs with a smaller id only; 0 = from the newest."""
+    since: str = ""
+    """Only what ended at this time (UTC, ISO 8601 with Z) or later."""
+    like_job: int = 0
+    """Only jobs of the same drawing as this job."""
+    text: str = ""
+    """Only where source or label has these words."""
+
+
+class HistoryReply(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of history."""
+
+    jobs: list[PastJob]
+    next_after_id: int = 0
+
+
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    """`stats`: sums per day and outcome."""
+
+    days: int = 30
+
+
+class StatsReply(msgspec.Struct, frozen=True, kw_only=True):
+    """The days on which something ended, oldest first."""
+
+    days: list[DayStats]
+
+
+class Clean(msgspec.Struct, frozen=True, kw_only=True):
+    """`clean`: take finished jobs out of the listing now; history keeps how they ended."""
+
+    older_s: float = 0.0
+    """Only what ended longer ago than this."""
+    states: list[JobState] = []
+    """Only such jobs; empty: all finished ones."""
+    dry_run: bool = False
+    """Only count them."""
+
+
+class CleanReply(msgspec.Struct, frozen=True, kw_only=True):
+    """How many jobs it were."""
+
+    jobs: int
 
 
 class Backup(msgspec.Struct, frozen=True, kw_only=True):
@@ -330,6 +443,9 @@ VERBS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "show": (JobRef, ShowReply),
     "wait": (Wait, WaitReply),
     "logs": (Logs, LogsReply),
+    "history": (History, HistoryReply),
+    "stats": (Stats, StatsReply),
+    "clean": (Clean, CleanReply),
     "backup": (Backup, BackupReply),
     "backups": (Backups, BackupsReply),
     "stop": (Stop, StopReply),

@@ -35,7 +35,9 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):
     resumed_from_batch: int = 0
     resumed_from_entities: int = 0
     note: str = ""
-    """Why an interrupted run was not resumed, if there was one."""
+    """Why an interrupted run was not resumed, if there was one; or that the output was published already."""
+    source_checksum: str = ""
+    """Of the drawing's content, whatever its name and time."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, tag="checkpoint"):
@@ -118,3 +120,6 @@ class WorkOrder(msgspec.Struct, frozen=True, kw_only=True):
     dwg_memory_bytes: int = 1 << 30
     restart: bool = False
     """Discard an interrupted run instead of resuming it."""
+    run_key: str = ""
+    """Names the job among those of all queues: it is written into the output, so that a job whose end was not noted
+    is known to be done."""

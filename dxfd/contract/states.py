@@ -18,6 +18,7 @@ class JobState(StrEnum):
     """Where a job stands; the comment says who moves it on."""
 
     QUEUED = "queued"  # the scheduler claims it when a worker and memory are free
+    WAITING = "waiting"  # waits for its start time or for jobs it comes after; DUE or their ends release it
     RUNNING = "running"  # a worker process owns it
     PAUSING = "pausing"  # its worker was told to leave at the next checkpoint
     PAUSED = "paused"  # a user resumes it (error_message says why when it was not a user who paused it)
@@ -44,7 +45,9 @@ class JobEvent(StrEnum):
     RESUME = "resume"  # user
     CANCEL = "cancel"  # user
     RETRY = "retry"  # user
-    DUE = "due"  # the retry delay is over
+    DUE = "due"  # what it waited for is there: the retry delay is over, the time has come, the jobs before it ended
+    WAIT = "wait"  # it could run, but its time or the jobs it comes after are not there yet
+    DEP_FAIL = "dep_fail"  # a job that it comes after did not succeed
     HOLD = "hold"  # nothing but a person can help: the job is paused with the reason
 
 
@@ -53,8 +56,14 @@ _S, _E = JobState, JobEvent
 TRANSITIONS: Final[Mapping[tuple[JobState, JobEvent], JobState]] = MappingProxyType(
     {
         (_S.QUEUED, _E.CLAIM): _S.RUNNING,
+        (_S.QUEUED, _E.WAIT): _S.WAITING,
         (_S.QUEUED, _E.PAUSE): _S.PAUSED,
         (_S.QUEUED, _E.CANCEL): _S.CANCELLED,
+        (_S.WAITING, _E.DUE): _S.QUEUED,
+        (_S.WAITING, _E.RESUME): _S.QUEUED,  # a user: now, whatever it waited for
+        (_S.WAITING, _E.DEP_FAIL): _S.FAILED,
+        (_S.WAITING, _E.PAUSE): _S.PAUSED,
+        (_S.WAITING, _E.CANCEL): _S.CANCELLED,
         (_S.RUNNING, _E.FINISH): _S.SUCCEEDED,
         (_S.RUNNING, _E.FAIL): _S.FAILED,
         (_S.RUNNING, _E.LOSE): _S.RETRY_WAIT,
@@ -76,6 +85,7 @@ TRANSITIONS: Final[Mapping[tuple[JobState, JobEvent], JobState]] = MappingProxyT
         (_S.PAUSING, _E.RESUME): _S.RUNNING,  # its worker still leaves; YIELD then queues the job
         (_S.PAUSING, _E.CANCEL): _S.CANCELLING,
         (_S.PAUSED, _E.RESUME): _S.QUEUED,
+        (_S.PAUSED, _E.DEP_FAIL): _S.FAILED,
         (_S.PAUSED, _E.CANCEL): _S.CANCELLED,
         (_S.CANCELLING, _E.FINISH): _S.SUCCEEDED,  # it was faster than the cancel
         (_S.CANCELLING, _E.FAIL): _S.CANCELLED,

@@ -36,6 +36,7 @@ from dxfd.convert.match.load import load_rules
 from dxfd.convert.match.rules import Element
 from dxfd.convert.naming import names
 from dxfd.convert.properties import properties
+from dxfd.convert.published import published
 from dxfd.convert.read import bounds
 from dxfd.convert.read.ahead import Ahead
 from dxfd.convert.read.columns import Heads, group, heads, of_kind
@@ -117,6 +118,8 @@ def convert(options: ConvertOptions, *, on_event: OnEvent, should_leave: ShouldL
                 raise Left(cause, 0, 0)
 
         with Lock(output):
+            if (report := published(options, source, rules, on_event)) is not None:
+                return report
             salvaged = source.prepare(
                 output.parent, tick, salvage=options.damaged is Damaged.CONVERT, dwg=session.dwg_way(options)
             )
@@ -219,7 +222,7 @@ class _Run:
             Began(
                 entities_total=self.found.entities_total, bytes_total=self._bytes_total(),
                 resumed_from_batch=self.begun_at_batch, resumed_from_entities=self.resumed_from,
-                resume_note=self.resume_note,
+                resume_note=self.resume_note, source_checksum=self.source.checksum,
             )
         )  # fmt: skip
 
@@ -533,6 +536,7 @@ class _Run:
             **values, "dxfd_version": __version__, "started_at": self.checkpoint.started_at, "finished_at": _now(),
             "source_fingerprint": self.source.fingerprint, "source_bytes": self.source.size,
             "config_fingerprint": self.plan.config_fingerprint, "rules": self.plan.rules.source,
+            "run_key": self.options.run_key,
         }  # fmt: skip
 
     def _bytes_total(self) -> int:

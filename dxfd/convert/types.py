@@ -137,6 +137,7 @@ class ConvertOptions:
         hidden_layers: what becomes of entities on frozen layers and layers that are off.
         colors: which colour elements have.
         xdata: keep extended data and extension dictionaries as properties.
+        run_key: names the job this is an attempt of; an output that it published already is not made again.
         layouts: which layouts are converted: "model", names of paper layouts (any case, with * and ?), or "all".
         blocks: what becomes of block references: "box", one element each; "explode", their content becomes elements;
             else the names (any case, with * and ?) of those that are exploded.
@@ -168,6 +169,7 @@ class ConvertOptions:
     tolerance_m: float = 0.005
     clip_endless: bool = False
     dwg: DwgOptions = DwgOptions()
+    run_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +181,7 @@ class Began:
     resumed_from_batch: int
     resumed_from_entities: int
     resume_note: str
+    source_checksum: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

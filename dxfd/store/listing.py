@@ -48,6 +48,10 @@ class Listing:
         # A page filled by running jobs alone goes on from the newest of the others.
         return head + rest, rest[-1].id if rest else before
 
+    def has(self, job_id: int) -> bool:
+        """Tell whether there is such a job; one that was cleaned away is only in history."""
+        return 0 < job_id < 2**63 and self._db.one(sql.JOB, (job_id,)) is not None
+
     def counts(self) -> dict[str, int]:
         """Return how many jobs are in each state, every state named."""
         found = dict.fromkeys((s.value for s in JobState), 0)
@@ -63,8 +67,10 @@ class Listing:
         return [Peak(**dict(row)) for row in self._db.all(sql.PEAKS, (limit,))]
 
     def due(self, limit: int = 100) -> list[int]:
-        """Return the ids of jobs whose retry delay is over."""
-        return [row["id"] for row in self._db.all(sql.DUE, (iso(self._clock()), limit))]
+        """Return the ids of jobs whose retry delay is over, or whose start time has come."""
+        now = iso(self._clock())
+        found = self._db.all(sql.DUE, (now, limit)) + self._db.all(sql.READY, (now, limit))
+        return [row["id"] for row in found]
 
     def owned(self) -> list[JobRow]:
         """Return the jobs that a worker owns."""
@@ -77,6 +83,11 @@ class Listing:
         if row is None or not row["pid"]:
             return None
         return WorkerProcess(pid=row["pid"], pid_start=row["pid_start"], boot_id=row["boot_id"])
+
+    def uid(self) -> str:
+        """Return the name of this queue: no two have the same."""
+        row = self._db.one(sql.QUEUE_UID)
+        return str(row["uid"]) if row else ""
 
     def paused(self) -> bool:
         """Tell whether the queue is held."""

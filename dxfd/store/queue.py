@@ -9,6 +9,7 @@ from dxfd import backups
 from dxfd.contract.times import Clock
 from dxfd.paths import BACKUPS_NAME
 from dxfd.store.connect import Database, open_database
+from dxfd.store.history import History
 from dxfd.store.jobs import Jobs, OnChange
 from dxfd.store.listing import Listing
 from dxfd.store.migrate import migrate, migrations, version
@@ -20,6 +21,7 @@ class Queue:
     Attributes:
         jobs: changes.
         listing: reads.
+        history: reads of what has ended.
         migrated: names of the migrations applied on opening.
         fresh: it was made on opening.
         path: its file.
@@ -28,6 +30,7 @@ class Queue:
     def __init__(self, database: Database, clock: Clock, on_change: OnChange | None, migrated: list[str]) -> None:
         self.jobs = Jobs(database, clock, on_change)
         self.listing = Listing(database, clock)
+        self.history = History(database, clock)
         self.migrated = migrated
         self.fresh = migrations()[0].name in migrated
         self.path = database.path

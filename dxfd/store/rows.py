@@ -6,7 +6,7 @@ import sqlite3
 
 import msgspec
 
-from dxfd.contract.messages import JobOptions, JobView
+from dxfd.contract.messages import JobOptions, JobView, PastJob
 from dxfd.contract.progress import Progress
 from dxfd.contract.states import JobState
 
@@ -42,6 +42,16 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     error_hint: str
     source_bytes: int = 0
     """Of the drawing; 0 while nobody has looked."""
+    source_checksum: str = ""
+    """Of its content; known once a worker has begun."""
+    start_at: str | None = None
+    """Not before this time: what the user asked for."""
+    after: list[int] = []
+    """Jobs it comes after."""
+    after_any: bool = False
+    """However they end."""
+    blockers: int = 0
+    """How many of them have not ended."""
 
     def view(self) -> JobView:
         """Return what a client sees of it; pid, why and live progress are added by the control side."""
@@ -60,7 +70,8 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
             submitted_at=self.submitted_at,
             started_at=self.started_at or "",
             finished_at=self.finished_at or "",
-            not_before=self.not_before or "",
+            not_before=self.not_before or (self.start_at if self.state is JobState.WAITING else "") or "",
+            after=self.after,
             progress=self.progress,
             error_code=self.error_code,
             error_message=self.error_message,
@@ -84,6 +95,9 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     owner: str
     idempotency_key: str = ""
     source_bytes: int = 0
+    start_at: str | None = None
+    after: list[int] = []
+    after_any: bool = False
 
 
 class WorkerProcess(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +145,41 @@ def job_row(row: sqlite3.Row) -> JobRow:
     values = {name: row[name] for name in JobRow.__struct_fields__}
     values["state"] = JobState(values["state"])
     values["restart"] = bool(values["restart"])
+    values["after_any"] = bool(values["after_any"])
+    values["after"] = [] if values["after"] == "[]" else msgspec.json.decode(values["after"], type=list[int])
     values["options"] = msgspec.json.decode(values["options"], type=JobOptions)
     if values["progress"] is not None:
         values["progress"] = msgspec.json.decode(values["progress"], type=Progress)
     return JobRow(**values)
+
+
+def past_job(row: sqlite3.Row) -> PastJob:
+    """Return the struct of a row of `history`."""
+    values = {name: row[name] for name in PastJob.__struct_fields__}
+    values["state"] = JobState(values["state"])
+    values["options"] = msgspec.json.decode(values["options"], type=JobOptions)
+    values["warnings"] = msgspec.json.decode(values["warnings"], type=dict[str, int])
+    values["started_at"] = values["started_at"] or ""
+    return PastJob(**values)
+
+
+def past_view(past: PastJob) -> JobView:
+    """Return what a client sees of a job that was cleaned away."""
+    return JobView(
+        id=past.job_id,
+        state=past.state,
+        source=past.source,
+        output=past.output,
+        converter=past.converter,
+        priority=past.priority,
+        label=past.label,
+        attempt=past.attempts,
+        submitted_at=past.submitted_at,
+        started_at=past.started_at,
+        finished_at=past.finished_at,
+        error_code=past.error_code,
+        error_message=past.error_message,
+        why="cleaned away; this is what history has",
+        owner=past.owner,
+        options=past.options,
+    )

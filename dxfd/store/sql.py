@@ -8,14 +8,81 @@ JOB: Final = "SELECT * FROM jobs WHERE id = ?"
 JOB_BY_KEY: Final = "SELECT * FROM jobs WHERE idempotency_key = ?"
 JOB_BY_OUTPUT: Final = """
 SELECT * FROM jobs WHERE output = ?
-  AND state IN ('queued', 'running', 'pausing', 'paused', 'cancelling', 'retry_wait')"""
+  AND state IN ('queued', 'waiting', 'running', 'pausing', 'paused', 'cancelling', 'retry_wait')"""
 
 INSERT_JOB: Final = """
 INSERT INTO jobs (converter, source, output, options, priority, label, owner_uid, owner, idempotency_key,
-                  max_attempts, restart, submitted_at, source_bytes)
+                  max_attempts, restart, submitted_at, source_bytes, state, start_at, after, after_any, blockers)
 VALUES (:converter, :source, :output, :options, :priority, :label, :owner_uid, :owner, :idempotency_key,
-        :max_attempts, :restart, :now, :source_bytes)
+        :max_attempts, :restart, :now, :source_bytes, :state, :start_at, :after_ids, :after_any, :blockers)
 RETURNING *"""
+
+INSERT_DEPENDENCY: Final = "INSERT INTO dependencies (job_id, after_id) VALUES (?, ?)"
+DEPENDENTS: Final = """
+SELECT j.* FROM dependencies d JOIN jobs j ON j.id = d.job_id WHERE d.after_id = ? ORDER BY d.job_id"""
+DROP_DEPENDENCY: Final = "DELETE FROM dependencies WHERE job_id = ? AND after_id = ?"
+DROP_DEPENDENCIES: Final = "DELETE FROM dependencies WHERE job_id = ?"
+UNBLOCK: Final = """
+UPDATE jobs SET state = :state, blockers = blockers - 1, rev = rev + 1 WHERE id = :id AND state = :was RETURNING *"""
+GO_NOW: Final = """
+UPDATE jobs SET state = :state, blockers = 0, start_at = NULL, rev = rev + 1
+WHERE id = :id AND state = :was RETURNING *"""
+DEP_FAIL: Final = """
+UPDATE jobs SET state = :state, rev = rev + 1, blockers = 0, finished_at = :now, error_code = :code,
+  error_message = :message, error_hint = :hint
+WHERE id = :id AND state = :was RETURNING *"""
+READY: Final = """
+SELECT id FROM jobs INDEXED BY jobs_timed WHERE state = 'waiting' AND blockers = 0 AND start_at <= ?
+ORDER BY start_at LIMIT ?"""
+QUEUE_UID: Final = "SELECT uid FROM queue"
+SET_CHECKSUM: Final = "UPDATE jobs SET source_checksum = ? WHERE attempt_token = ?"
+
+# --- history ------------------------------------------------------------------------------------------------------
+
+REMEMBER: Final = """
+INSERT OR REPLACE INTO history
+SELECT
+  j.id, j.state, j.converter, j.source, j.output, j.options, j.priority, j.label, j.owner, j.idempotency_key,
+  j.submitted_at, j.started_at, j.finished_at, j.attempt,
+  coalesce((SELECT sum(max(0, julianday(a.ended_at) - julianday(a.started_at))) * 86400.0 FROM attempts a
+            WHERE a.job_id = j.id AND a.ended_at IS NOT NULL), 0.0),
+  coalesce(nullif(j.source_bytes, 0), json_extract(r.report, '$.source_bytes'), 0),
+  j.source_checksum, coalesce(json_extract(r.report, '$.output_bytes'), 0),
+  coalesce(json_extract(r.report, '$.entities_read'), json_extract(j.progress, '$.entities_read'), 0),
+  coalesce(json_extract(r.report, '$.elements_written'), json_extract(j.progress, '$.elements_written'), 0),
+  coalesce(json_extract(r.report, '$.errors'), json_extract(j.progress, '$.error_count'), 0),
+  coalesce(json_extract(r.report, '$.issues'), '{}'),
+  coalesce((SELECT max(a.peak_rss_bytes) FROM attempts a WHERE a.job_id = j.id), 0),
+  :version, j.error_code, j.error_message
+FROM jobs j LEFT JOIN reports r ON r.job_id = j.id
+WHERE j.id = :id"""
+FORGET: Final = "DELETE FROM history WHERE job_id = ?"
+PAST_JOB: Final = "SELECT * FROM history WHERE job_id = ?"
+PAST_BY_KEY: Final = "SELECT * FROM history WHERE idempotency_key = ?"
+HISTORY: Final = """
+SELECT * FROM history WHERE job_id < :before AND finished_at >= :since
+  AND (:words = '' OR instr(lower(source), :words) OR instr(lower(label), :words))
+ORDER BY job_id DESC LIMIT :limit"""
+HISTORY_OF_STATE: Final = """
+SELECT * FROM history WHERE state = :state AND job_id < :before AND finished_at >= :since
+  AND (:words = '' OR instr(lower(source), :words) OR instr(lower(label), :words))
+ORDER BY job_id DESC LIMIT :limit"""
+SAME_DRAWING: Final = """
+SELECT * FROM history INDEXED BY history_by_source WHERE source_checksum = :checksum AND source_checksum <> ''
+  AND job_id < :before
+ORDER BY job_id DESC LIMIT :limit"""
+DAYS: Final = "SELECT * FROM days WHERE day >= ? ORDER BY day, state"
+
+ENDED: Final = """
+SELECT id FROM jobs INDEXED BY jobs_by_end WHERE finished_at IS NOT NULL AND finished_at < :until
+  AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+ORDER BY finished_at LIMIT :limit"""
+COUNT_ENDED: Final = """
+SELECT count(*) FROM jobs INDEXED BY jobs_by_end WHERE finished_at IS NOT NULL AND finished_at < :until
+  AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))"""
+DELETE_JOB: Final = "DELETE FROM jobs WHERE id = ? AND finished_at IS NOT NULL"
+OLD_HISTORY: Final = """
+DELETE FROM history WHERE job_id IN (SELECT job_id FROM history WHERE finished_at < ? ORDER BY finished_at LIMIT ?)"""
 
 CLAIM: Final = """
 UPDATE jobs SET state = 'running', rev = rev + 1, attempt = attempt + 1, attempt_token = :token,
@@ -38,13 +105,14 @@ WHERE id = :id AND state = :was AND attempt_token = :token RETURNING *"""
 
 LEAVE_UNOWNED: Final = """
 UPDATE jobs SET state = :state, rev = rev + 1, not_before = NULL,
+  blockers = CASE WHEN :final THEN 0 ELSE blockers END,
   finished_at = CASE WHEN :final THEN :now END
 WHERE id = :id AND state = :was RETURNING *"""
 
 RETRY: Final = """
 UPDATE jobs SET state = :state, rev = rev + 1, attempts_charged = 0, deaths = 0, halvings = 0,
   restart = CASE WHEN :restart THEN 1 ELSE restart END, not_before = NULL, finished_at = NULL, started_at = NULL,
-  error_code = '', error_message = '', error_hint = ''
+  blockers = :blockers, error_code = '', error_message = '', error_hint = ''
 WHERE id = :id AND state = :was RETURNING *"""
 
 INSERT_ATTEMPT: Final = "INSERT INTO attempts (job_id, attempt, token, started_at) VALUES (?, ?, ?, ?)"

@@ -26,7 +26,7 @@ from dxfd.supervise.admission import Admission, Admitted, Capacity
 from dxfd.supervise.child import Child
 from dxfd.supervise.clocks import Clocks
 from dxfd.supervise.exits import Killed, Policy, judge
-from dxfd.supervise.finished import log_finished
+from dxfd.supervise.finished import log_finished, why_waiting
 from dxfd.supervise.memory import Action, Sample, decide
 from dxfd.supervise.recover import Leftover, find_leftovers, settle
 
@@ -70,6 +70,7 @@ class Arbiter:
         self._measured_at = 0.0
         self._trouble_at = float("-inf")
         self._paused = queue.listing.paused()
+        self._queue_uid = queue.listing.uid()
         self.draining = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._admission = Admission(queue, settings, self._wake_from_thread)
@@ -161,6 +162,8 @@ class Arbiter:
         match row.state:
             case JobState.QUEUED:
                 return self._why_queued(row)
+            case JobState.WAITING:
+                return why_waiting(row)
             case JobState.RETRY_WAIT:
                 return f"next attempt at {row.not_before}: {row.error_message}"
             case JobState.PAUSING:
@@ -303,7 +306,13 @@ class Arbiter:
     def _note_start(self, child: Child) -> None:
         started, token = child.started, child.order.attempt_token
         if started is not None and token not in self._noted:
-            self._queue.jobs.set_started(child.order.job_id, token, started.resumed_from_batch, started.note)
+            self._queue.jobs.set_started(
+                child.order.job_id,
+                token,
+                started.resumed_from_batch,
+                started.note,
+                source_checksum=started.source_checksum,
+            )
             self._noted.add(token)
 
     def _insist(self) -> None:
@@ -341,7 +350,7 @@ class Arbiter:
                 child.leave("memory" if sample.used_bytes > sample.limit_bytes else "host")
 
     def _promote_due(self) -> None:
-        """Queue jobs whose retry delay is over."""
+        """Queue jobs whose retry delay is over or whose start time has come."""
         for job_id in self._queue.listing.due():
             self._queue.jobs.ask(job_id, JobEvent.DUE)
 
@@ -405,6 +414,7 @@ class Arbiter:
             dwg_timeout_s=self._settings.dwg_timeout_s,
             dwg_memory_bytes=self._settings.dwg_memory_limit,
             restart=row.restart,
+            run_key=f"{self._queue_uid}/{row.id}",
         )
 
 

@@ -1,4 +1,4 @@
-"""The canonical line of the log: one `job_finished` per job that came to an end, with what dashboards count."""
+"""Words about a job: the log's one line `job_finished` per job that came to an end, and why one waits."""
 
 from __future__ import annotations
 
@@ -35,6 +35,18 @@ def log_finished(row: JobRow, report: bytes | None, *, peak_rss_bytes: int, now_
         source=row.source,
         output=row.output,
     )
+
+
+def why_waiting(row: JobRow) -> str:
+    """Return what a waiting job waits for, in one line."""
+    parts = []
+    if row.blockers:
+        jobs = ", ".join(str(job_id) for job_id in row.after[:5]) + (", …" if len(row.after) > 5 else "")
+        some = f" ({row.blockers} of them)" if row.blockers < len(row.after) else ""
+        parts.append(f"after {'job' if len(row.after) == 1 else 'jobs'} {jobs}{some}")
+    if row.start_at:
+        parts.append(f"not before {row.start_at}")
+    return " and ".join(parts)
 
 
 def _sums(row: JobRow, report: bytes | None) -> _Sums:

@@ -1,7 +1,8 @@
-"""The daemon's slow duties: copies of the queue database on a schedule. A loop of its own beside the rounds.
+"""The daemon's slow duties: copies of the queue database, and what finished jobs are kept. A loop beside the rounds.
 
-Owns when a copy is due; what a copy is, is in dxfd/backups.py. Copying runs in a thread with a connection of its own:
-neither requests nor rounds wait for it. A copy that fails is told in the log and tried again; it never ends the daemon.
+Owns when a copy is due and what is too old; what a copy is, is in dxfd/backups.py. Copying runs in a thread with a
+connection of its own, cleaning in small steps: neither requests nor rounds wait for them. What fails is told in the log
+and tried again; it never ends the daemon.
 """
 
 from __future__ import annotations
@@ -13,14 +14,18 @@ from dxfd import backups, logs
 from dxfd.backups import Reason
 from dxfd.config.model import Settings
 from dxfd.contract.messages import BackupView
-from dxfd.contract.times import Clock, seconds_of
-from dxfd.errors import BackupError, DiskFullError
+from dxfd.contract.states import JobState
+from dxfd.contract.times import Clock, iso, seconds_of
+from dxfd.errors import BackupError, DiskFullError, StoreBusyError
 from dxfd.store.queue import Queue
 
 LOOK_S = 60.0
 """How often it looks whether something is due, at most."""
 RETRY_S = 600.0
 """After a copy that failed."""
+_STEP = 200
+"""Jobs that are cleaned away in one transaction: some milliseconds."""
+_ALL = 2**62
 
 log = logs.get_logger()
 
@@ -60,7 +65,12 @@ class Housekeeper:
         while True:
             if interval_s and self._clock() >= self._due_s:
                 await self._scheduled(interval_s)
+            await self._retire()
             await asyncio.sleep(min(LOOK_S, max(0.05, self._due_s - self._clock())) if interval_s else LOOK_S)
+
+    def apply(self, settings: Settings) -> None:
+        """Take new settings: what finished jobs are kept. Those of copies need a restart."""
+        self._settings = settings
 
     async def back_up(self, reason: Reason) -> BackupView:
         """Copy the queue database now and return the copy.
@@ -75,6 +85,42 @@ class Housekeeper:
             self._changes_copied = changes
         log.info("backup_made", name=made.name, size_bytes=made.size_bytes, jobs=made.jobs)
         return made
+
+    async def clean(self, until: str, states: list[JobState], *, most: int = _ALL) -> int:
+        """Take finished jobs out of the listing, oldest first; return how many.
+
+        Raises:
+            DiskFullError: there is no room to do it; what is done is done.
+            StoreBusyError: somebody else holds the queue database.
+        """
+        done = 0
+        while done < most:
+            step = min(_STEP, most - done)
+            gone = self._queue.jobs.clean(until, states, step)
+            done += gone
+            if gone < step:
+                break
+            await asyncio.sleep(0)
+        if done:
+            log.info("jobs_cleaned", jobs=done, until=until)
+        return done
+
+    async def _retire(self) -> None:
+        """Keep to the bounds of the settings."""
+        settings, now = self._settings, self._clock()
+        try:
+            if settings.keep_finished_s:
+                await self.clean(iso(now - settings.keep_finished_s), [])
+            if settings.keep_finished:
+                await self.clean(iso(now), [], most=self._queue.history.ended_beyond(settings.keep_finished))
+            if settings.keep_history_s:
+                until = iso(now - settings.keep_history_s)
+                gone = _STEP
+                while gone == _STEP:
+                    gone = self._queue.jobs.forget(until, _STEP)
+                    await asyncio.sleep(0)  # others have their turn
+        except (DiskFullError, StoreBusyError) as error:
+            log.warning("cleaning_put_off", code=error.code, text=error.message)
 
     def _first_due_s(self, interval_s: float) -> float:
         now = self._clock()

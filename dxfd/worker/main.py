@@ -84,7 +84,15 @@ def summary(report: Report) -> dict[str, Any]:
     for row in document["ledger"]:
         for name in ("entity_type", "layer", "block", "first_handle"):
             row[name] = row[name][:NAME_CHARACTERS]
-    return document
+    return document | {"source_bytes": _size(report.input), "output_bytes": _size(report.output)}
+
+
+def _size(path: str) -> int:
+    """Return the size of a file; 0 when it is gone again."""
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return 0
 
 
 def options_of(order: WorkOrder) -> ConvertOptions:
@@ -99,6 +107,7 @@ def options_of(order: WorkOrder) -> ConvertOptions:
         max_errors=order.max_errors,
         error_action=ErrorAction(order.error_action),
         resume=ResumePolicy.RESTART if order.restart else ResumePolicy.AUTO,
+        run_key=order.run_key,
         dwg=DwgOptions(
             converter=order.dwg_converter,
             path=order.dwg_path,

@@ -71,6 +71,7 @@ class Reporter:
                         resumed_from_batch=event.resumed_from_batch,
                         resumed_from_entities=event.resumed_from_entities,
                         note=event.resume_note,
+                        source_checksum=event.source_checksum,
                     )
                 )
             case Found():

@@ -18,7 +18,7 @@ from tests.support.polling import wait_for
 
 JOB_KEYS = {
     "id", "state", "source", "output", "converter", "priority", "label", "rev", "attempt", "attempts_charged",
-    "max_attempts", "submitted_at", "started_at", "finished_at", "not_before", "progress", "error_code",
+    "max_attempts", "submitted_at", "started_at", "finished_at", "not_before", "after", "progress", "error_code",
     "error_message", "error_hint", "pid", "why", "owner", "options",
 }  # fmt: skip
 
@@ -231,7 +231,7 @@ def test_show_has_the_report(ctl, small):
     job = ctl.submit(small)
     ctl("wait", job)
     document = ctl.json("show", job)
-    assert set(document) == {"schema", "ok", "job", "attempts", "events", "report"}
+    assert set(document) == {"schema", "ok", "job", "attempts", "events", "report", "past", "earlier"}
     assert document["report"]["entities_read"] == 50
     text = ctl("show", job, COLUMNS="80").stdout
     assert "match rate" in text

@@ -129,7 +129,7 @@ def default(field: Any) -> str:
 
 
 def states() -> str:
-    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> queued: submit"]
+    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> queued: submit", "    [*] --> waiting: submit"]
     lines += [f"    {was.value} --> {to.value}: {event.value}" for (was, event), to in TRANSITIONS.items()]
     lines += [f"    {state.value} --> [*]" for state in JobState if state in FINAL]
     lines += [

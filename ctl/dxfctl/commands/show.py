@@ -21,15 +21,14 @@ from dxfd.contract.messages import JobRef
 def command(invocation: Invocation, job: int) -> int:
     """Show everything about one job.
 
-    Its state, options, progress, attempts, story and result.
+    Its state, options, progress, attempts, story and result, and earlier jobs of the same drawing.
     """
     with invocation.client() as client:
         shown = client.show(JobRef(job_id=job))
     report = msgspec.json.decode(shown.report)
     if invocation.json:
-        output.document(
-            invocation, {"job": shown.job, "attempts": shown.attempts, "events": shown.events, "report": report}
-        )
+        fields = msgspec.structs.asdict(shown)
+        output.document(invocation, {**fields, "report": report})
         return exits.DONE
     view = jobs.View(
         now=datetime.now(UTC), utc=invocation.utc, width=output.width(), color=invocation.colored(sys.stdout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,19 @@ from dxfctl.commands.wait import code_of, follow_jobs, tell
 from dxfctl.drawings import Drawing, Plan, plan
 from dxfctl.follow import Result
 from dxfctl.invocation import Invocation
-from dxfctl.options import Size, Verb, option
+from dxfctl.options import Duration, JobNumber, Moment, Size, Verb, option
 from dxfctl.render import output
 from dxfctl.render.jobs import job_line
 from dxfd.contract.human import safe
 from dxfd.contract.messages import JobOptions, Submit, SubmitReply
+from dxfd.contract.times import iso
 from dxfd.errors import (
     ControlError,
     DxfdError,
     OutputNotWritableError,
     PermissionDeniedError,
     TemplatesMissingError,
+    UsageError,
 )
 
 UNITS = ("mm", "cm", "dm", "m", "km", "in", "ft", "yd", "mi")
@@ -47,6 +50,20 @@ Sent = tuple[str, SubmitReply | DxfdError]
 @option("--dwg", is_flag=True, help="Take *.dwg of folders too, where no *.dxf of the same name stands beside.")
 @option("--restart", is_flag=True, help="Discard an interrupted run instead of going on with it.")
 @option("--max-attempts", type=click.IntRange(1, 100), metavar="N", help="Failed attempts before the job fails.")
+@option(
+    "--in", "delay", envvar="DXFCTL_SUBMIT_IN", metavar="TIME", type=Duration(), help="Not before so long from now."
+)
+@option("--at", metavar="TIME", type=Moment(), help="Not before this time: 18:00, 2030-01-31T06:00, with Z for UTC.")
+@option(
+    "--after",
+    envvar="DXFCTL_SUBMIT_AFTER",
+    metavar="JOB",
+    type=JobNumber(),
+    multiple=True,
+    help="After this job has succeeded; may be given several times. If it does not, this one fails.",
+)
+@option("--after-any", is_flag=True, help="After the jobs of --after have ended, however.")
+@option("--key", default="", metavar="TEXT", help="The same key gives the same job back, for ever (one drawing).")
 @option("--print-id", is_flag=True, help="Print the job numbers only.")
 @option("--dry-run", is_flag=True, help="Show what would be submitted.")
 @option("--wait", "-w", is_flag=True, help="Wait until the jobs are finished; their result is the exit code.")
@@ -83,6 +100,10 @@ def _requests(planned: Plan, given: dict[str, Any]) -> list[Submit]:
     templates = Path(given["templates"]).absolute() if given["templates"] else None
     if templates is not None and not templates.is_file():
         raise TemplatesMissingError(f"there is no template file {templates}")
+    if given["key"] and len(planned.drawings) > 1:
+        raise UsageError("--key names one job, and there are several drawings", hint="submit them one by one")
+    if given["after_any"] and not given["after"]:
+        raise UsageError("--after-any says how to take --after JOB")
     options = JobOptions(
         templates=str(templates or ""),
         units=given["units"] or "",
@@ -101,9 +122,21 @@ def _requests(planned: Plan, given: dict[str, Any]) -> list[Submit]:
             max_attempts=given["max_attempts"] or 0,
             options=options,
             source_bytes=_size(drawing.source),
+            idempotency_key=given["key"],
+            not_before=_not_before(given),
+            after=list(given["after"]),
+            after_any=given["after_any"],
         )
         for drawing in planned.drawings
     ]
+
+
+def _not_before(given: dict[str, Any]) -> str:
+    """Return the time of --at or --in, the later one if both are given; empty for none."""
+    moments = [given["at"]] if given["at"] is not None else []
+    if given["delay"]:
+        moments.append(time.time() + given["delay"])
+    return iso(max(moments)) if moments else ""
 
 
 def _size(path: Path) -> int:

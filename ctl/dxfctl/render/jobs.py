@@ -14,12 +14,13 @@ import click
 
 from dxfctl.render.table import Column, layout
 from dxfd.contract.human import between, clock, count, counted, duration, percent, rate, safe, shorten, size
-from dxfd.contract.messages import AttemptView, JobEventView, JobView, ShowReply, StatusReply
+from dxfd.contract.messages import AttemptView, JobEventView, JobView, PastJob, ShowReply, StatusReply
 from dxfd.contract.progress import Progress
 from dxfd.contract.states import FINAL, OWNED, JobState
 
 _COLORS: Final = {
     JobState.RUNNING: "cyan",
+    JobState.WAITING: "blue",
     JobState.PAUSING: "yellow",
     JobState.PAUSED: "yellow",
     JobState.CANCELLING: "yellow",
@@ -28,6 +29,7 @@ _COLORS: Final = {
     JobState.FAILED: "red",
     JobState.QUARANTINED: "red",
 }
+_TIMED: Final = frozenset({JobState.RETRY_WAIT, JobState.WAITING})
 _PHASES: Final = {"skim": "first pass", "index": "indexing", "publish": "publishing"}
 
 
@@ -182,6 +184,7 @@ def show_lines(shown: ShowReply, report: dict[str, Any] | None, view: View) -> l
     lines = [_fact(name, text, view) for name, text in _facts(shown.job, view) if text]
     if report:
         lines += [_fact(name, text, view) for name, text in _report_facts(report) if text]
+    lines += [_fact("earlier", earlier_line(job, view), view) for job in shown.earlier]
     if shown.attempts:
         rows = [_attempt_row(a, view) for a in shown.attempts]
         lines += ["", *layout(_ATTEMPT_COLUMNS, rows, width=view.width, color=view.color)]
@@ -189,6 +192,14 @@ def show_lines(shown: ShowReply, report: dict[str, Any] | None, view: View) -> l
         events = [_event_row(e, view) for e in shown.events]
         lines += ["", *layout(_EVENT_COLUMNS, events, width=view.width, color=view.color)]
     return lines
+
+
+def earlier_line(job: PastJob, view: View) -> str:
+    """Return an earlier job of the same drawing on one line."""
+    what = f"{count(job.elements)} elements in {duration(job.work_s)}" if job.state is JobState.SUCCEEDED else ""
+    words = what or safe(job.error_message)
+    ended = clock(job.finished_at, now=view.now, utc=view.utc)
+    return f"job {job.job_id} {job.state.value} {ended}" + (f", {words}" if words else "") + f"  {safe(job.output)}"
 
 
 def _fact(name: str, text: str, view: View) -> str:
@@ -213,7 +224,8 @@ def _facts(job: JobView, view: View) -> list[tuple[str, str]]:
         ("started", clock(job.started_at, now=view.now, utc=view.utc)),
         ("finished", clock(job.finished_at, now=view.now, utc=view.utc)),
         ("took", duration(took_s) if took_s is not None and (job.finished_at or job.state in OWNED) else ""),
-        ("not before", clock(job.not_before, now=view.now, utc=view.utc) if job.state is JobState.RETRY_WAIT else ""),
+        ("not before", clock(job.not_before, now=view.now, utc=view.utc) if job.state in _TIMED else ""),
+        ("after", ", ".join(f"job {job_id}" for job_id in job.after)),
         ("attempts", f"{job.attempts_charged} of {job.max_attempts} used" if job.attempt else ""),
         ("worker", f"pid {job.pid}" if job.pid else ""),
         ("priority", str(job.priority) if job.priority else ""),

@@ -1,4 +1,4 @@
-"""`resume`: let a paused job go on from its checkpoint, or with job 0 release the whole queue."""
+"""`resume`: let a paused job go on from its checkpoint, or one that waits go now, or with job 0 release the queue."""
 
 from __future__ import annotations
 

@@ -7,19 +7,34 @@ import msgspec
 from dxfd.contract.messages import JobRef, ShowReply
 from dxfd.contract.version import MAX_FRAME_BYTES
 from dxfd.control.services import Call, Services
+from dxfd.errors import NoSuchJobError
+from dxfd.store.rows import past_view
 
+EARLIER_JOBS = 5
 _REPORT_BYTES = MAX_FRAME_BYTES // 2
 
 
 async def handle(services: Services, _call: Call, body: JobRef) -> ShowReply:
-    """Return the job, its worker runs, its story and its report."""
-    row = services.queue.jobs.get(body.job_id)
-    listing = services.queue.listing
+    """Return the job, its worker runs, its story, its report and earlier jobs of its drawing.
+
+    Of a job that was cleaned away there is what history has.
+    """
+    listing, history = services.queue.listing, services.queue.history
+    past = history.get(body.job_id)
+    try:
+        row = services.queue.jobs.get(body.job_id)
+    except NoSuchJobError:
+        if past is None:
+            raise
+        earlier = history.same_drawing(past.source_checksum, EARLIER_JOBS, before_id=past.job_id)
+        return ShowReply(job=past_view(past), attempts=[], events=[], past=past, earlier=earlier)
     return ShowReply(
         job=services.view(row),
         attempts=listing.attempts(row.id),
         events=listing.events(row.id),
         report=_fitting(listing.report(row.id)),
+        past=past,
+        earlier=history.same_drawing(row.source_checksum, EARLIER_JOBS, before_id=row.id),
     )
 
 

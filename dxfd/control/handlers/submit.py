@@ -6,15 +6,17 @@ import os.path
 
 from dxfd.contract.messages import JobOptions, Submit, SubmitReply
 from dxfd.contract.states import FINAL
+from dxfd.contract.times import iso, seconds_of
 from dxfd.control.services import Call, Services
 from dxfd.errors import QueueFullError, ShuttingDownError, UsageError
-from dxfd.store.rows import NewJob
+from dxfd.store.rows import NewJob, past_view
 
 CONVERTERS = frozenset({"bim"})
 UNITS = frozenset({"", "mm", "cm", "dm", "m", "km", "in", "ft", "yd", "mi"})
 ERROR_ACTIONS = frozenset({"skip", "stop"})
 _LONGEST_PATH = 4096
 _LONGEST_WORD = 200
+_MOST_AFTER = 1000
 _MOST_PRIORITY = 1_000_000
 _MOST_NUMBER = 2**62
 
@@ -24,6 +26,9 @@ async def handle(services: Services, call: Call, body: Submit) -> SubmitReply:
     if services.arbiter.draining:
         raise ShuttingDownError("the daemon is shutting down and takes no jobs")
     new = _checked(services, call, body)
+    past = services.queue.history.of_key(new.idempotency_key) if new.idempotency_key else None
+    if past is not None and not services.queue.listing.has(past.job_id):
+        return SubmitReply(job=past_view(past), duplicate=True, queue_paused=services.arbiter.paused)
     limit, counts = services.settings.max_queued, services.queue.listing.counts()
     if limit and sum(n for state, n in counts.items() if state not in FINAL) >= limit:
         raise QueueFullError(f"the queue holds {limit} unfinished jobs", hint="max_queued in the settings bounds it")
@@ -47,6 +52,8 @@ def _checked(services: Services, call: Call, body: Submit) -> NewJob:
         raise UsageError("source_bytes is a number of at least 0")
     if not 0 <= body.max_attempts <= 1_000_000:
         raise UsageError("max_attempts is a number from 0 to 1000000")
+    if len(body.after) > _MOST_AFTER:
+        raise UsageError(f"a job comes after at most {_MOST_AFTER} others")
     return NewJob(
         source=source,
         output=output,
@@ -59,7 +66,20 @@ def _checked(services: Services, call: Call, body: Submit) -> NewJob:
         owner=call.peer.name,
         idempotency_key=body.idempotency_key,
         source_bytes=body.source_bytes,
+        start_at=_time(body.not_before),
+        after=list(dict.fromkeys(body.after)),
+        after_any=body.after_any,
     )
+
+
+def _time(text: str) -> str | None:
+    """Return a time as the queue compares it, None for none."""
+    if not text:
+        return None
+    try:
+        return iso(seconds_of(text))
+    except (ValueError, OverflowError):
+        raise UsageError(f"not_before is a time in ISO 8601, not {text[:40]!r}") from None
 
 
 def _path(name: str, text: str) -> str:

@@ -58,6 +58,7 @@ class Source:
         bom: the text begins with the mark of UTF-8.
         cr_only: line ends are bare CR (old Macintosh); read() then gives LF.
         fingerprint: sha256 hex over size, mtime and samples of the content.
+        checksum: sha256 hex over size and samples of the content: the same for a copy under any name and time.
         dwg: it is a DWG drawing.
         made: of a DWG drawing that is prepared: its text, and what was lost by that.
     """
@@ -83,7 +84,8 @@ class Source:
             self._spooled = self.dwg or is_spooled(head)
             if not self._spooled:
                 self._take_text(head)
-            self.fingerprint = self._fingerprint()
+            self.checksum = self._checksum()
+            self.fingerprint = hashlib.sha256(f"{self.checksum}:{self.mtime_ns}".encode()).hexdigest()
         except BaseException:
             os.close(self._fd)
             raise
@@ -181,8 +183,8 @@ class Source:
             at += window
         return -1
 
-    def _fingerprint(self) -> str:
-        digest = hashlib.sha256(f"{self.size}:{self.mtime_ns}:".encode())
+    def _checksum(self) -> str:
+        digest = hashlib.sha256(f"{self.size}:".encode())
         step = max(_SNIFF_BYTES, self.size // _SAMPLES)
         for offset in range(0, self.size, step):
             digest.update(self.read(offset, _SNIFF_BYTES))
