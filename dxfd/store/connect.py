@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dxfd import faults
 from dxfd.errors import DiskFullError, StoreBusyError, StoreCorruptError, StoreError
 
 BUSY_TIMEOUT_MS = 1000
@@ -54,13 +55,16 @@ class Database:
         """
         self.run("BEGIN IMMEDIATE")
         try:
+            faults.point("store.begun")
             yield
+            faults.point("store.changed")
             self.run("COMMIT")
         except BaseException:
             # A failed COMMIT (disk full) has rolled back already; asking twice would hide the first error.
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
+        faults.point("store.committed")
 
     @property
     def changes(self) -> int:

@@ -13,9 +13,9 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 
-from dxfd import logs
+from dxfd import faults, logs
 from dxfd.config.model import Settings
-from dxfd.contract.progress import Progress, WorkOrder
+from dxfd.contract.progress import EntityLimits, Progress, WorkOrder
 from dxfd.contract.states import FINAL, JobEvent, JobState
 from dxfd.contract.times import Clock
 from dxfd.errors import DiskFullError, StaleAttemptError, StoreBusyError
@@ -259,10 +259,12 @@ class Arbiter:
         """Write down how workers ended."""
         for job_id, child in list(self._children.items()):
             if child.ended:
+                faults.point("supervise.ended")
                 try:
                     self._settle(job_id, child)
                 except StaleAttemptError as error:
                     log.warning("stale_attempt", job_id=job_id, text=error.message)
+                faults.point("supervise.settled")
                 self._children.pop(job_id)
                 self._groups.remove(child.group)
                 self._written.pop(job_id, None)
@@ -367,6 +369,7 @@ class Arbiter:
         if self.draining or self._paused or self._queue.jobs.get(queued.id).state is not JobState.QUEUED:
             return
         row = self._queue.jobs.claim(queued.id, secrets.token_hex(16))
+        faults.point("supervise.claimed")
         child = Child(
             self._order(row, admitted.limit_bytes),
             admitted.limit_bytes,
@@ -380,6 +383,7 @@ class Arbiter:
         )
         self._children[row.id] = child
         await child.start(self._settings.log_level)
+        faults.point("supervise.spawned")
         log.info(
             "attempt_started",
             job_id=row.id,
@@ -411,6 +415,15 @@ class Arbiter:
             error_action=row.options.error_action,
             dwg_converter=self._settings.dwg_converter,
             dwg_path=self._settings.dwg_path,
+            damaged=row.options.damaged or self._settings.damaged,
+            encoding=row.options.encoding,
+            limits=EntityLimits(
+                max_entity_bytes=self._settings.max_entity_bytes,
+                max_entity_vertices=self._settings.max_entity_vertices,
+                max_body_points=self._settings.max_body_points,
+                max_block_depth=self._settings.max_block_depth,
+                max_entity_s=self._settings.max_entity_s,
+            ),
             dwg_timeout_s=self._settings.dwg_timeout_s,
             dwg_memory_bytes=self._settings.dwg_memory_limit,
             restart=row.restart,

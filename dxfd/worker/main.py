@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
-from dxfd import logs
+from dxfd import faults, logs
 from dxfd.contract.exits import WorkerExit
 from dxfd.contract.progress import Done, Failed, Left, WorkOrder
 from dxfd.convert.patience import watch
-from dxfd.convert.types import ConvertOptions, DwgOptions, ErrorAction, Report, ResumePolicy
+from dxfd.convert.types import ConvertOptions, Damaged, DwgOptions, ErrorAction, Limits, Report, ResumePolicy
 from dxfd.convert.types import Left as LeftAtCheckpoint
 from dxfd.errors import DiskFullError, DxfdError, IoTimeoutError, MemoryLimitError
 from dxfd.worker.commands import Commands
@@ -55,8 +55,10 @@ def run(order: WorkOrder, commands: Commands, reporter: Reporter) -> WorkerExit:
     # Late: numpy and Arrow take a third of a second to import, in which a `leave` can come already.
     from dxfd.convert.pipeline import convert
 
+    faults.point("worker.ordered")
     try:
         report = convert(options_of(order), on_event=reporter.convert_event, should_leave=commands.should_leave)
+        faults.point("worker.published")
         reporter.send(Done(report=msgspec.Raw(msgspec.json.encode(summary(report)))))
     except LeftAtCheckpoint as left:
         reporter.send(Left(cause=left.cause, batch=left.batch, entities_read=left.entities_read))
@@ -108,6 +110,15 @@ def options_of(order: WorkOrder) -> ConvertOptions:
         error_action=ErrorAction(order.error_action),
         resume=ResumePolicy.RESTART if order.restart else ResumePolicy.AUTO,
         run_key=order.run_key,
+        damaged=Damaged(order.damaged),
+        encoding=order.encoding or None,
+        limits=Limits(
+            entity_bytes=order.limits.max_entity_bytes,
+            entity_vertices=order.limits.max_entity_vertices,
+            body_points=order.limits.max_body_points,
+            block_depth=order.limits.max_block_depth,
+            entity_s=order.limits.max_entity_s,
+        ),
         dwg=DwgOptions(
             converter=order.dwg_converter,
             path=order.dwg_path,

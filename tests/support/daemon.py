@@ -45,6 +45,7 @@ FAST: dict[str, str | int] = {
     "tick_s": "50ms", "retry_base_s": "50ms", "stop_timeout_s": "20s", "max_workers": 2, "memory_limit": "512M",
     "memory_budget": "4G",
 }  # fmt: skip
+ARMED = Path(__file__).parent / "armed"
 _ids = itertools.count(1)
 
 
@@ -85,6 +86,13 @@ class Daemon:
         return self.folder / "stderr"
 
     # --- the process ------------------------------------------------------------------------------------------
+
+    def arm(self, faults: str) -> dict[str, str]:
+        """Return the environment that arms fault points (see tests/support/armed) in a daemon and its workers."""
+        marks = self.folder / "marks"
+        marks.mkdir(exist_ok=True)
+        path = os.pathsep.join(filter(None, [str(ARMED), os.environ.get("PYTHONPATH", "")]))
+        return {"TESTS_FAULTS": faults, "TESTS_FAULTS_DIR": str(marks), "PYTHONPATH": path}
 
     def environ(self) -> dict[str, str]:
         """The environment a daemon or client is started with: this one less everything of dxfd's and systemd's."""
@@ -236,13 +244,13 @@ class Daemon:
 
 
 @contextmanager
-def daemon(*, start: bool = True, **settings: str | int) -> Iterator[Daemon]:
+def daemon(*, start: bool = True, faults: str = "", **settings: str | int) -> Iterator[Daemon]:
     """A running daemon in a fresh folder; keyword arguments are settings. It must end cleanly."""
     folder = Path(tempfile.mkdtemp(prefix="dxfd-", dir="/tmp"))
     made = Daemon(folder, settings)
     try:
         if start:
-            made.start()
+            made.start(env=made.arm(faults) if faults else None)
         yield made
         if made.running():
             assert made.kill(signal.SIGTERM) == 0, made.stderr()[-3000:]

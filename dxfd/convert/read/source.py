@@ -14,6 +14,7 @@ import stat
 from pathlib import Path
 from typing import IO, Final, Self
 
+from dxfd import faults
 from dxfd.convert.dwg import text as dwg_text
 from dxfd.convert.dwg.choose import is_dwg
 from dxfd.convert.native import kernel
@@ -152,6 +153,7 @@ class Source:
         while count > 0:
             try:
                 with Waiting("reading", self.path):
+                    faults.point("read.chunk")
                     part = os.pread(self._fd if self._text is None else self._text.fileno(), count, offset)
             except OSError as error:
                 raise SourceFailingError(f"{self.path} cannot be read at byte {offset}: {error.strerror}") from error

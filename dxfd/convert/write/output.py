@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
+from dxfd import faults
 from dxfd.convert.patience import Waiting
 from dxfd.convert.write.database import Database
 from dxfd.errors import (
@@ -204,7 +205,9 @@ def publish(partial: Path, output: Path) -> None:
     try:
         with Waiting("publishing", output):
             _sync(partial)
+            faults.point("publish.synced")
             partial.rename(output)
+            faults.point("publish.renamed")
             _sync(output.parent)
     except OSError as error:
         raise _os_error(error, output) from error

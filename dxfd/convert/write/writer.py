@@ -12,6 +12,7 @@ from typing import Final, Self
 
 import pyarrow as pa
 
+from dxfd import faults
 from dxfd.convert.write.database import Database
 from dxfd.convert.write.output import Checkpoint, write_checkpoint
 
@@ -100,14 +101,18 @@ class Writer:
         database = self._database
         database.execute("BEGIN IMMEDIATE")
         try:
+            faults.point("write.begun")
             for table, parts in batch.tables.items():
                 for part in parts:
                     database.ingest(table, part)
+            faults.point("write.rows")
             write_checkpoint(database, batch.checkpoint)
+            faults.point("write.commit")
             database.execute("COMMIT")
         except BaseException:
             _rollback(database)
             raise
+        faults.point("write.committed")
         batch.tables.clear()
         self._done.put(batch.checkpoint)
 
