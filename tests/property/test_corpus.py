@@ -6,39 +6,15 @@ import collections
 from pathlib import Path
 from typing import Any
 
-import ezdxf
-import numpy as np
 import pytest
-from ezdxf import recover
 
-from dxfd.convert.types import ResumePolicy
 from dxfd.errors import DxfdError
-from tests.property import reference as ref
+from tests.property import differential
 from tests.support import convert as cv
 from tests.support.corpus import CORPUS
 
 FOLDERS = ("arch", "entity", "3d", "blocks", "legacy")
-LARGEST_BYTES = 400_000
-"""ezdxf takes 1.5 s a megabyte; larger ones are left to longer runs."""
-NOT_OURS = {
-    # the extrusion stands before its subclass mark, where ezdxf does not look; the drawing is a test of it
-    "linkiez+DXF-Renewed__lwpolyline_flip_test.dxf",
-    # ezdxf takes the MTEXT of further columns into the first one
-    "mozman+ezdxf__data__mtext_columns_R2007.dxf",
-    "mozman+ezdxf__mtext_columns_R2007.dxf",
-}
-DRAWINGS = sorted(p for f in FOLDERS for p in (CORPUS / f).glob("*.[dD][xX][fF]") if p.stat().st_size <= LARGEST_BYTES)
-
-
-def read(path: Path) -> tuple[Any, bool]:
-    """Return the document and whether ezdxf had to repair it; None if it cannot."""
-    try:
-        return ezdxf.readfile(path), False
-    except (ezdxf.DXFError, ValueError):
-        try:
-            return recover.readfile(path)[0], True
-        except (ezdxf.DXFError, ValueError, IndexError):
-            return None, True
+DRAWINGS = differential.drawings(FOLDERS)
 
 
 @pytest.fixture(scope="module")
@@ -51,27 +27,22 @@ def folder():
 @pytest.mark.parametrize("kind", FOLDERS)
 def test_real_drawings_are_accounted_for_and_in_place(folder, kind):
     wrong: list[str] = []
-    compared = 0
-    for path in (p for p in DRAWINGS if p.parent.name == kind and p.name not in NOT_OURS):
-        doc, repaired = read(path)
-        if doc is None:
-            continue
-        found, count = check(path, doc, folder, repaired=repaired)
-        wrong += found
-        compared += count
+    table: differential.Table = {}
+    for path in (p for p in DRAWINGS if p.parent.name == kind):
+        doc, repaired = differential.read(path)
+        if doc is not None:
+            wrong += check(path, doc, folder, table, repaired=repaired)
+    wrong += [text for tally in table.values() for text in tally.wrong]
     assert not wrong, "\n".join(wrong)
-    assert compared > 0
+    assert sum(tally.compared for tally in table.values()) > 0
 
 
-def check(path: Path, doc: Any, folder: Path, *, repaired: bool) -> tuple[list[str], int]:
-    """Return what is wrong with our reading of one drawing, and how many entities were compared."""
-    templates = cv.rules(folder / "all.toml")
+def check(path: Path, doc: Any, folder: Path, table: differential.Table, *, repaired: bool) -> list[str]:
+    """Return what is wrong with our account of one drawing, and compare its entities into the table."""
     try:
-        run = cv.convert(
-            path, folder / "out.db", templates=templates, resume=ResumePolicy.RESTART, units="m", max_errors=10**9
-        )
+        run = differential.convert(path, folder)
     except DxfdError as error:
-        return [f"{path.name}: {error}"], 0
+        return [f"{path.name}: {error}"]
     wrong = []
     msp = list(doc.modelspace())
     if not cv.adds_up(run.report):
@@ -85,39 +56,5 @@ def check(path: Path, doc: Any, folder: Path, *, repaired: bool) -> tuple[list[s
         wrong.append(
             f"{path.name}: {run.report.entities_read} entities, ezdxf has {len(msp)}: {ours - theirs}, {theirs - ours}"
         )
-    places, count = compare(run, msp)
-    return [*wrong, *(f"{path.name}: {text}" for text in places[:3])], count
-
-
-def compare(run: cv.Run, msp: list[Any]) -> tuple[list[str], int]:
-    """Return entities whose box is another than ezdxf's, by handle; handles that stand twice tell nothing."""
-    rows = run.rows(
-        "SELECT dxf_handle, center_x, center_y, center_z, bbox_x, bbox_y, bbox_z"
-        " FROM elements_meta m JOIN element_transforms t ON t.id = m.id"
-    )
-    ((ox, oy, oz),) = run.rows("SELECT offset_x, offset_y, offset_z FROM coordinate_metadata")
-    twice = collections.Counter(row[0] for row in rows)
-    boxes = {row[0].upper().lstrip("0"): row[1:] for row in rows if row[0] and twice[row[0]] == 1}
-    wrong, compared = [], 0
-    for entity in msp:
-        row = boxes.get(entity.dxf.handle.upper().lstrip("0"))
-        kind = entity.dxftype()
-        if row is None or kind not in ref.CURVES | ref.FACES | ref.DOTS:
-            continue
-        if kind == "POLYLINE" and any(vertex.dxf.flags & 16 for vertex in entity.vertices):
-            continue  # ezdxf draws the control points of a fitted curve too; they are not on it
-        box = ref.box_of([entity], 1.0) if kind not in ref.DOTS else None
-        if kind in ref.DOTS:
-            at = ref.points(entity, 1.0)
-            box = (at[0], at[0])
-        if box is None:
-            continue
-        compared += 1
-        center, size = np.add(row[:3], (ox, oy, oz)), np.array(row[3:])
-        low, high = center - size / 2, center + size / 2
-        if kind == "POINT":
-            low = high = np.array([*center[:2], center[2] - size[2] / 2])
-        slack = 2 * ref.TOLERANCE_M + 1e-4 * float(np.abs(box[1] - box[0]).max()) + 1e-7 * float(np.abs(box).max())
-        if not (np.abs(low - box[0]) < slack).all() or not (np.abs(high - box[1]) < slack).all():
-            wrong.append(f"{entity} at {low.tolist()}..{high.tolist()}, ezdxf {box[0].tolist()}..{box[1].tolist()}")
-    return wrong, compared
+    differential.compare(run, doc, table, path.name)
+    return wrong

@@ -18,6 +18,9 @@ from dxfd.convert.build.ragged import Bools, Floats, Ints, offsets, within
 HIGHEST_DEGREE: Final = 25
 _LEVELS: Final = 14
 """Halvings of a piece of a knot span: 16,384 chords."""
+_UNEVEN: Final = 0.2**2
+"""Square of the share of a chord by which the middle of a piece may be off along it: on a straight line, a curve that
+turns back is nowhere far from its chord."""
 _MARGIN: Final = 0.75
 """The curve is farthest from a chord somewhere near its middle, not there."""
 
@@ -118,7 +121,11 @@ def flattened(splines: Splines, tolerance: float, most: int) -> tuple[Ints, Floa
             break
         middle = (first + second) / 2
         at = _evaluate(splines, row, span, middle)
-        split = (_from_chord(at, begin, end) > _MARGIN * tolerance) & ~crowded[row]
+        split = _strays(at, begin, end, _MARGIN * tolerance)
+        calm = np.flatnonzero(~split)  # an S crosses its chord in the middle
+        quarter = _evaluate(splines, row[calm], span[calm], (first[calm] + middle[calm]) / 2)
+        split[calm] = _apart(quarter, begin[calm], end[calm]) > _MARGIN * tolerance
+        split &= ~crowded[row]
         counts += np.bincount(row, ~split, n).astype(np.int64)
         crowded |= counts + 2 * np.bincount(row, split, n) > most
         split &= ~crowded[row] & (level < _LEVELS)
@@ -174,11 +181,20 @@ def _evaluate(splines: Splines, row: Ints, span: Ints, u: Floats) -> Floats:
     return out
 
 
-def _from_chord(at: Floats, begin: Floats, end: Floats) -> Floats:
-    """Return (N,) distances of points from their chords."""
+def _apart(at: Floats, begin: Floats, end: Floats) -> Floats:
+    """Return (N,) distances of points from chords."""
     chord, lead = end - begin, at - begin
     long = np.maximum((chord * chord).sum(axis=1), 1e-300)
     share = np.clip((chord * lead).sum(axis=1) / long, 0.0, 1.0)[:, None]
-    apart = lead - share * chord
-    distance: Floats = np.sqrt((apart * apart).sum(axis=1))
+    off = lead - share * chord
+    distance: Floats = np.sqrt((off * off).sum(axis=1))
     return distance
+
+
+def _strays(at: Floats, begin: Floats, end: Floats, tolerance: float) -> Bools:
+    """Return (N,) whether pieces stray from their chords: too far in the middle, or so uneven that they may fold."""
+    chord = end - begin
+    uneven = at - begin - chord / 2
+    folds = (uneven * uneven).sum(axis=1) > np.maximum(tolerance * tolerance, _UNEVEN * (chord * chord).sum(axis=1))
+    strays: Bools = folds | (_apart(at, begin, end) > tolerance)
+    return strays
