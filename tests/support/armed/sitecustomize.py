@@ -1,8 +1,8 @@
 """Arms the fault points of every Python process that is started with this folder on PYTHONPATH: daemon and workers.
 
 TESTS_FAULTS is `label=action`, `label#n=action` (at the n-th pass), several separated by commas. Actions: kill, stop
-(SIGSTOP), hang (a read that never returns), enospc, eio. TESTS_FAULTS_DIR is a folder of marks: each fault happens
-once, whatever process meets it first; the action `always-...` happens every time.
+(SIGSTOP), hang (a read that never returns), flood (of both pipes), enospc, eio. TESTS_FAULTS_DIR is a folder of marks:
+each fault happens once, whatever process meets it first; the action `always-...` happens every time.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import stat
 
 from dxfd import faults
 
@@ -25,11 +26,24 @@ def _first(label: str) -> bool:
     return True
 
 
+def _is_pipe(number: int) -> bool:
+    try:
+        return stat.S_ISFIFO(os.fstat(number).st_mode)
+    except OSError:
+        return False
+
+
 def _act(action: str) -> None:
     if action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     elif action == "stop":
         os.kill(os.getpid(), signal.SIGSTOP)
+    elif action == "flood":
+        events = next(n for n in range(3, 64) if _is_pipe(n))  # a worker moves its stdout to another descriptor
+        for number in range(20_000):
+            os.write(2, b'{"level":"info","event":"flood","text":"%s"}\n' % (b"x" * 200))
+            if number % 4 == 0:
+                os.write(events, b'{"type":"progress","entities_read":%d}\n' % number)
     elif action == "hang":
         reading, _writing = os.pipe()
         os.read(reading, 1)
