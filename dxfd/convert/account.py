@@ -15,6 +15,7 @@ import pyarrow as pa
 from dxfd.convert.build.model import Built
 from dxfd.convert.build.ragged import Bools, Ints
 from dxfd.convert.dwg.text import Loss
+from dxfd.convert.keys import tally
 from dxfd.convert.read.columns import Heads
 from dxfd.convert.read.stream import Chunk
 from dxfd.convert.scope import View
@@ -139,9 +140,10 @@ def _ledger(
     key = np.zeros(len(at), dtype=np.int64)
     for part in parts:  # one number a kind of outcome: np.unique over rows is ten times slower
         key = key * (int(part.max(initial=0)) + 1) + part
-    _, first, counts = np.unique(key, return_index=True, return_counts=True)
-    order = np.argsort(first, kind="stable")
-    rows = [([int(part[first[k]]) for part in parts], int(counts[k]), int(at[first[k]])) for k in order.tolist()]
+    first, index = tally(key)
+    counts = np.bincount(index, minlength=len(first)).tolist()
+    columns = [part[first].tolist() for part in parts]
+    rows = list(zip(zip(*columns, strict=True), counts, at[first].tolist(), strict=True))
     return pa.table(
         {
             "entity_type": pa.array([chunk.kinds[r[0]] for r, _, _ in rows], type=pa.string()),

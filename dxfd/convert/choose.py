@@ -15,6 +15,7 @@ import numpy as np
 
 from dxfd.convert.build.ragged import Ints
 from dxfd.convert.facts import Facts, Tables
+from dxfd.convert.keys import tally
 from dxfd.convert.match.engine import RuleSet
 from dxfd.convert.match.rules import Choice, Element
 from dxfd.convert.read.columns import Heads
@@ -51,8 +52,9 @@ class Chooser:
         layers, blocks = len(head.layers), len(names[0])
         key = (chunk.kind_of.astype(np.int64) * layers + head.layer_of) * blocks + names[1]
         asked = ~chunk.follower & (~head.paper | self._rules.asks_layout)
-        keys, inverse = np.unique(key[asked], return_inverse=True)
         at = np.flatnonzero(asked)
+        first, inverse = tally(key[at])
+        keys = key[at][first]
         reasons = {"": 0, PAPER_SPACE: 1}
         answers: list[_Answers] = []
         for value in keys.tolist():

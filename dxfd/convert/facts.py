@@ -23,7 +23,7 @@ from dxfd.convert.match.where import like
 from dxfd.convert.read.columns import Group, Heads, group, of_kind
 from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.skim import Layer
-from dxfd.convert.read.stream import Chunk, distinct
+from dxfd.convert.read.stream import Chunk
 
 _BYLAYER: Final = 256
 _SAME_PLACE_M: Final = 1e-4
@@ -138,7 +138,7 @@ class Facts:
 
     def _texts(self, code: int, default: str) -> tuple[list[str], Ints]:
         """Return distinct values of a text code and (n,) index."""
-        raw, index = distinct(self._chunk.tags.strings(self._group.tag_of(code)))
+        raw, index = self._chunk.tags.distinct(self._group.tag_of(code))
         return [decode(v, self._tables.codec).strip() or default for v in raw], index.astype(np.int64)
 
     def _has_attribute(self, tag: str, globs: tuple[str, ...]) -> Bools:
@@ -164,8 +164,8 @@ class Facts:
         inside = row < len(self._entity)
         mine[inside] = self._entity[row[inside]] == owner[inside]
         members = group(chunk, followers[mine])
-        tags, tag_of = distinct(chunk.tags.strings(members.tag_of(2)))
-        values, value_of = distinct(chunk.tags.strings(members.tag_of(1)))
+        tags, tag_of = chunk.tags.distinct(members.tag_of(2))
+        values, value_of = chunk.tags.distinct(members.tag_of(1))
         return (
             [decode(v, codec).strip().upper() for v in tags], tag_of.astype(np.int64),
             [decode(v, codec) for v in values], value_of.astype(np.int64), row[mine],

@@ -45,7 +45,7 @@ from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.georeference import georeference
 from dxfd.convert.read.skim import Skim, skim
 from dxfd.convert.read.source import Source
-from dxfd.convert.read.stream import Chunk, Place, Stream, distinct
+from dxfd.convert.read.stream import Chunk, Place, Stream
 from dxfd.convert.scope import Scope, View
 from dxfd.convert.session import find_interrupted
 from dxfd.convert.types import (
@@ -482,7 +482,7 @@ class _Run:
         members = of_kind(chunk, "INSERT")
         if len(members):
             references = group(chunk, members)
-            raw, index = distinct(chunk.tags.strings(references.tag_of(2)))
+            raw, index = chunk.tags.distinct(references.tag_of(2))
             decoded = [decode(value, self.found.codec).strip() for value in raw]
             names = ["", *dict.fromkeys(d for d in decoded if d)]
             place = {name: k for k, name in enumerate(names)}

@@ -5,14 +5,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dxfd.convert import keys
 from dxfd.convert.build import paths, portable
 from dxfd.convert.build.portable import Action, Plan, Solids
 from dxfd.convert.build.ragged import Meshes, Paths, offsets
 from dxfd.convert.build.solids import solids
+from dxfd.convert.keys import tally
 from dxfd.convert.native import kernel
-from dxfd.convert.read import columns, tags
+from dxfd.convert.read import columns, stream, tags
 from dxfd.convert.read.columns import Group
+from dxfd.convert.read.skim import Section
+from dxfd.convert.read.stream import Place
 from dxfd.convert.read.tags import Tags, parse
+from dxfd.convert.write import guid
 
 pytestmark = pytest.mark.skipif(kernel is None, reason="built without a C compiler")
 
@@ -190,3 +195,41 @@ def test_both_ways_count_the_same_marks(lines: list[str], mark: bytes, before: i
     assert kernel.marks(data, mark, before) == wanted
     assert kernel.lines(data) == data.count(b"\n")
     assert kernel.find(data, mark) == data.find(mark)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(["", "A", "B1", "wall", " A", "0", "1F", "ff", "12345678901234567", "G", "-1", "ä"]),
+        max_size=40,
+    )
+)
+def test_both_ways_give_the_same_names_and_handles(values: list[str]) -> None:
+    found = parse("".join(f"  0\nX\n  5\n{value}\n" for value in values).encode("latin-1"), last=True)
+    asked = np.concatenate([np.arange(len(found.code)), [-1]])
+    fast = (
+        found.strings(asked).to_pylist(),
+        found.distinct(asked),
+        tally(found.start % 7),
+        guid.make(found.start.astype(np.uint64), found.end.astype(np.uint64), (3, 2**63 + 5)),
+    )
+    whole = Section(name="ENTITIES", start=0, end=len(found.data), line=1, closed=True)
+    chunk = stream._build(found, len(found.entity_tag), Place(0, 0, 1), whole, last=True)
+    head = columns.heads(chunk, "ascii")
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (tags, keys, guid):
+            patch.setattr(module, "kernel", None)
+        slow = (
+            found.strings(asked).to_pylist(),
+            found.distinct(asked),
+            tally(found.start % 7),
+            guid.make(found.start.astype(np.uint64), found.end.astype(np.uint64), (3, 2**63 + 5)),
+        )
+        slow_head = columns.heads(chunk, "ascii")
+    assert fast[0] == slow[0]
+    assert fast[1][0] == slow[1][0]
+    assert fast[1][1].tolist() == slow[1][1].tolist()
+    assert [part.tolist() for part in fast[2]] == [part.tolist() for part in slow[2]]
+    assert fast[3].to_pylist() == slow[3].to_pylist()
+    assert head.handle.to_pylist() == slow_head.handle.to_pylist()
+    assert head.handle_int.tolist() == slow_head.handle_int.tolist()

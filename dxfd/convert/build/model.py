@@ -34,6 +34,7 @@ from dxfd.convert.build.ragged import (
 )
 from dxfd.convert.build.references import PICTURES, references
 from dxfd.convert.build.solids import WHY, plan, solids
+from dxfd.convert.keys import tally
 from dxfd.convert.match.rules import Element, Recipe
 from dxfd.convert.read.columns import group, of_kind
 from dxfd.convert.read.stream import Chunk
@@ -185,8 +186,8 @@ class Builder:
     ) -> tuple[Placed, list[str], Ints]:
         """Return the references of the chunk, the distinct names of their blocks and (n,) index into those."""
         where = placed(group(chunk, inserts), self._metres)
-        used, number = np.unique(names[1][inserts], return_inverse=True)
-        distinct = [names[0][k] for k in used.tolist()]
+        first, number = tally(names[1][inserts])
+        distinct = [names[0][k] for k in names[1][inserts][first].tolist()]
         if pictures is None:
             return where, distinct, number
         drawn, own = pictures
@@ -258,13 +259,14 @@ def _own(made: Solids) -> Built:
 
 def _shared_boxes(size: Floats) -> tuple[list[str], dict[str, Shared]]:
     """Return each box's key and the distinct boxes; sizes are taken to a tenth of a millimetre, so that equals meet."""
-    rounded = np.round(size, 4)
-    distinct, first, inverse = np.unique(rounded, axis=0, return_index=True, return_inverse=True)
+    rounded = np.round(size, 4) + 0.0
+    first, inverse = tally(rounded)
+    distinct = rounded[first]
     faces = bodies.BOX_FACES.astype("<u4").tobytes()
     keys = [""] * len(distinct)
     made: dict[str, Shared] = {}
     vertices = bodies.box_vertices(distinct).astype("<f4")
-    for at in np.argsort(first).tolist():  # in order of first use, whatever else the chunk holds
+    for at in range(len(first)):  # in order of first use, whatever else the chunk holds
         blob = vertices[at].tobytes()
         key = hashlib.sha256(blob + faces).hexdigest()
         keys[at] = key

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from dxfd.convert.native import kernel
 from dxfd.convert.read.encoding import decode
-from dxfd.convert.read.stream import Chunk, distinct
+from dxfd.convert.read.stream import Chunk
 from dxfd.convert.read.tags import Bools, Floats, Ints, Tags
 
 
@@ -173,15 +173,19 @@ def heads(chunk: Chunk, codec: str) -> Heads:
     """Return handle, layer, space, colour and visibility of every entity."""
     everything = group(chunk, np.arange(chunk.count))
     place_of = everything.places((5, 8), (True, False))
-    handle = _ascii(chunk.tags.strings(place_of[:, 0]))
-    raw_layers, layer_of = distinct(chunk.tags.strings(place_of[:, 1]))
+    handle = chunk.tags.strings(place_of[:, 0])
+    handle_int = chunk.tags.handles(place_of[:, 0])
+    if handle_int is None:
+        handle = _ascii(handle)
+        handle_int = _hex(handle)
+    raw_layers, layer_of = chunk.tags.distinct(place_of[:, 1])
     names = [decode(raw.strip(), codec) or "0" for raw in raw_layers]
     layers = list(dict.fromkeys(names))
     place = {name: k for k, name in enumerate(layers)}
     remap = np.array([place[name] for name in names], dtype=np.int32)
     paper, color, invisible = whole(everything.numbers((67, 62, 60), (0.0, 256.0, 0.0)), -1).T
     return Heads(
-        handle=handle, handle_int=_hex(handle), layers=layers,
+        handle=handle, handle_int=handle_int, layers=layers,
         layer_of=remap[layer_of] if len(remap) else layer_of,
         paper=paper == 1, color=np.where(color == -1, 256, color), invisible=invisible == 1,
     )  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 
 from dxfd.convert.read.columns import group, of_kind
 from dxfd.convert.read.encoding import decode
-from dxfd.convert.read.stream import Chunk, distinct
+from dxfd.convert.read.stream import Chunk
 from dxfd.convert.read.tags import Ints
 
 
@@ -17,7 +17,7 @@ def block_names(chunk: Chunk, codec: str) -> tuple[list[str], Ints]:
     members = of_kind(chunk, "INSERT")
     if len(members):
         references = group(chunk, members)
-        raw, index = distinct(chunk.tags.strings(references.tag_of(2)))
+        raw, index = chunk.tags.distinct(references.tag_of(2))
         decoded = [decode(value, codec).strip() for value in raw]
         names = ["", *dict.fromkeys(d for d in decoded if d)]
         place = {name: k for k, name in enumerate(names)}

@@ -10,11 +10,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.compute as pc
 
 from dxfd.convert.read.skim import Section
 from dxfd.convert.read.source import Source
@@ -227,9 +226,8 @@ def _build(tags: Tags, count: int, place: Place, section: Section, *, last: bool
 def _kinds(tags: Tags) -> tuple[list[str], npt.NDArray[np.int32]]:
     if not len(tags.entity_tag):
         return [], np.empty(0, dtype=np.int32)
-    encoded: Any = tags.strings(tags.entity_tag).dictionary_encode()
-    names = [bytes(name).strip().decode("latin-1").upper() for name in encoded.dictionary.to_pylist()]
-    index = encoded.indices.to_numpy().astype(np.int32)
+    values, index = tags.distinct(tags.entity_tag)
+    names = [name.strip().decode("latin-1").upper() for name in values]
     unique = sorted(set(names))
     place = {name: k for k, name in enumerate(unique)}
     remap = np.array([place[name] for name in names], dtype=np.int32)
@@ -273,9 +271,3 @@ def _slices(chunk: Chunk, max_entities: int) -> Iterator[Chunk]:
             tags, chunk.kinds, chunk.kind_of[first:last], chunk.follower[first:last], chunk.owner[first:last] - first,
             begin, following, chunk.damage if final else None,
         )  # fmt: skip
-
-
-def distinct(values: Any) -> tuple[list[bytes], npt.NDArray[np.int32]]:
-    """Return the distinct values of an Arrow binary array and (N,) indices into them."""
-    encoded = pc.dictionary_encode(values)
-    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype(np.int32)

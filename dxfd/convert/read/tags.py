@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dxfd.convert.native import kernel
 
@@ -84,11 +85,35 @@ class Tags:
 
     def strings(self, tags: Ints) -> Any:
         """Return an Arrow binary array of the values of these tags; index -1 gives an empty value."""
+        tags = np.ascontiguousarray(tags, dtype=np.int64)
         known = tags >= 0
         if not len(self.start):
             return pa.array([b""] * len(tags), type=pa.binary())
+        if kernel is not None:
+            size = np.where(known, (self.end - self.start)[tags], 0)
+            place, out = np.empty(len(tags) + 1, dtype=np.int32), np.empty(int(size.sum()), dtype=np.uint8)
+            kernel.gather(self.data, self.start, self.end, tags, place, out)
+            return pa.Array.from_buffers(pa.binary(), len(tags), [None, pa.py_buffer(place), pa.py_buffer(out)])
         at = np.where(known, tags, 0)
         return spans(self.data, np.where(known, self.start[at], 0), np.where(known, self.end[at], 0))
+
+    def distinct(self, tags: Ints) -> tuple[list[bytes], npt.NDArray[np.int32]]:
+        """Return the distinct values of these tags as they appear, and (n,) indices into them; -1: an empty value."""
+        if kernel is None or not len(self.start):
+            encoded = pc.dictionary_encode(self.strings(tags))
+            return encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype(np.int32)
+        tags = np.ascontiguousarray(tags, dtype=np.int64)
+        index, first = np.empty(len(tags), dtype=np.int32), np.empty(len(tags), dtype=np.int64)
+        found = kernel.names(self.data, self.start, self.end, tags, index, first)
+        return [self.value(tag) if tag >= 0 else b"" for tag in tags[first[:found]].tolist()], index
+
+    def handles(self, tags: Ints) -> npt.NDArray[np.uint64] | None:
+        """Return (n,) the hexadecimal values of these tags, 0 for -1; None where one of them is spelt otherwise."""
+        if kernel is None:
+            return None
+        out = np.empty(len(tags), dtype=np.uint64)
+        plain = kernel.handles(self.data, self.start, self.end, np.ascontiguousarray(tags, dtype=np.int64), out)
+        return out if plain else None
 
     def bounds(self) -> Ints:
         """Return (E + 1,) the first tag of each entity, and the end of the last one."""

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dxfd.convert.native import kernel
+
 ALPHABET: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_$"
 _LETTERS: Final = np.frombuffer(ALPHABET, dtype=np.uint8)
 _HANDLE_BITS: Final = np.uint64((1 << 55) - 1)
@@ -37,6 +39,16 @@ def make(handle: Words, ordinal: Words, identity: tuple[int, int]) -> Any:
         identity: of suffix().
     """
     body = np.where(handle > 0, handle & _HANDLE_BITS, ordinal | _NO_HANDLE)
+    place = np.arange(0, 22 * len(body) + 1, 22, dtype=np.int32)
+    if kernel is None:
+        text = _spelt(body, identity)
+    else:
+        text = np.empty((len(body), 22), dtype=np.uint8)
+        kernel.guids(body, *identity, ALPHABET, text)
+    return pa.Array.from_buffers(pa.string(), len(body), [None, pa.py_buffer(place), pa.py_buffer(text)])
+
+
+def _spelt(body: Words, identity: tuple[int, int]) -> npt.NDArray[np.uint8]:
     high = (body << np.uint64(8)) | np.uint64(identity[0])
     low = np.full(len(body), identity[1], dtype=np.uint64)
     digits = np.empty((len(body), 22), dtype=np.uint8)
@@ -46,9 +58,7 @@ def make(handle: Words, ordinal: Words, identity: tuple[int, int]) -> Any:
     digits[:, 11] = (((high & np.uint64(3)) << np.uint64(4)) | (low >> np.uint64(60))).astype(np.uint8)
     for k in range(12, 22):
         digits[:, k] = ((low >> np.uint64(54 - 6 * (k - 12))) & np.uint64(63)).astype(np.uint8)
-    text = np.ascontiguousarray(_LETTERS[digits])
-    place = np.arange(0, 22 * len(body) + 1, 22, dtype=np.int32)
-    return pa.Array.from_buffers(pa.string(), len(body), [None, pa.py_buffer(place), pa.py_buffer(text)])
+    return np.ascontiguousarray(_LETTERS[digits])
 
 
 def disambiguated(guid: str, element_id: int) -> str:
