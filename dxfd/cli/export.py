@@ -69,6 +69,33 @@ def glb(source: Path, output: Path, discipline: str | None, *, as_json: bool) ->
     _tell([file], as_json=as_json)
 
 
+@export.command("db")
+@click.argument("source", metavar="IN.db", type=click.Path(path_type=Path))
+@click.argument("output", metavar="OUT.db", type=click.Path(path_type=Path))
+@click.option(
+    "--dialect",
+    type=click.Choice(["a", "b", "c", "d"]),
+    default="b",
+    show_default=True,
+    help="a: one body an element; b: federation; c, d: browser viewers.",
+)
+@click.option(
+    "--frame",
+    type=click.Choice(["local", "world"]),
+    help="What vertices are about: the element's centre, or the model's origin. Default: as the dialect has it.",
+)
+@_JSON
+def db(source: Path, output: Path, dialect: str, frame: str | None, *, as_json: bool) -> None:
+    """Write a database in another dialect of the federation schema."""
+    from dxfd.export.dialects import Dialect, Frame, export_db
+    from dxfd.export.source import Source
+
+    _check(source, output)
+    with Source(source) as database:
+        file = export_db(database, output, Dialect(dialect), Frame(frame) if frame else None)
+    _tell([file], as_json=as_json)
+
+
 def _known(codes: list[str], asked: str | None) -> None:
     if asked is not None and asked not in codes:
         raise UsageError(f"no element has the discipline {asked}", hint="there are: " + ", ".join(codes))

@@ -32,7 +32,7 @@ def building(output: Path, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
     if output.is_dir():
         raise OutputForeignError(f"{output} is a folder", hint="give the name of the file")
     if output.exists() and not is_ours(output):
-        raise OutputForeignError(f"{output} exists and was not written by dxfd")
+        raise OutputForeignError(f"{output} exists and was not written by such an export")
     partial = output.with_name(f"{output.name}.{os.getpid()}.partial")
     try:
         yield partial
