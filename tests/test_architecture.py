@@ -98,6 +98,7 @@ def test_only_commands_of_drawings_and_results_import_the_conversion():
         "dxfd.cli.compare",
         "dxfd.cli.convert",
         "dxfd.cli.interrupts",
+        "dxfd.cli.limits",
         "dxfd.cli.progress",
     }
     assert {part(user) for user in users} <= {"cli", "worker"}

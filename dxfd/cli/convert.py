@@ -17,6 +17,7 @@ import click
 import msgspec
 
 from dxfd.cli.interrupts import Interrupts
+from dxfd.cli.limits import Asked, again, limit_options, limits_of, taken
 from dxfd.cli.progress import progress_for
 from dxfd.config.units import parse_bytes, parse_seconds
 from dxfd.contract.human import clock, count, counted, duration, percent, rate, safe, size
@@ -53,6 +54,7 @@ class _Chosen(msgspec.Struct, frozen=True, kw_only=True):
     dwg_converter: str | None
     dwg_timeout: float | None
     dwg_memory: int | None
+    asked: Asked
     vacuum: bool
     as_json: bool
     quiet: bool
@@ -124,6 +126,7 @@ class _Command(click.Command):
 )
 @click.option("--dwg-timeout", metavar="TIME", callback=_seconds, help="Time it may take (setting dwg_timeout_s, 5m).")
 @click.option("--dwg-memory", metavar="SIZE", callback=_bytes, help="Memory it may take (dwg_memory_limit, 1G).")
+@limit_options
 @click.option("--vacuum", is_flag=True, help="Compact the database at the end.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, errors too.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress, no summary.")
@@ -133,7 +136,7 @@ def convert(source: Path, output: Path | None, **chosen: Any) -> None:
     OUT.db is by default the drawing's name with .db, beside it. It appears when the conversion is complete: until then
     the work is in OUT.db.partial. Ctrl-C ends at a checkpoint, a second one at once; both can be gone on from.
     """
-    sys.exit(_guarded(source, output, _Chosen(**chosen)))
+    sys.exit(_guarded(source, output, _Chosen(asked=taken(chosen), **chosen)))
 
 
 def _guarded(source: Path, output: Path | None, chosen: _Chosen) -> int:
@@ -192,7 +195,7 @@ def _run(source: Path, output: Path | None, chosen: _Chosen) -> int:
 
 
 def _options(source: Path, output: Path | None, chosen: _Chosen, settings: Settings) -> ConvertOptions:
-    from dxfd.convert.types import ConvertOptions, DwgOptions, ErrorAction, ResumePolicy
+    from dxfd.convert.types import ConvertOptions, Damaged, DwgOptions, ErrorAction, ResumePolicy
 
     if chosen.resume and chosen.restart:
         raise UsageError("--resume and --restart exclude each other")
@@ -213,6 +216,9 @@ def _options(source: Path, output: Path | None, chosen: _Chosen, settings: Setti
         error_action=ErrorAction(chosen.error_action),
         resume=policy,
         vacuum=chosen.vacuum,
+        damaged=Damaged(chosen.asked.damaged or settings.damaged),
+        encoding=chosen.asked.encoding,
+        limits=limits_of(chosen.asked, settings),
         dwg=DwgOptions(
             converter=chosen.dwg_converter or settings.dwg_converter,
             path=settings.dwg_path,
@@ -321,7 +327,7 @@ def _again(options: ConvertOptions) -> list[str]:
         words += ["--max-errors", str(options.max_errors)]
     if options.dwg.converter != type(options.dwg)().converter:
         words += ["--dwg-converter", options.dwg.converter]
-    return words
+    return words + again(options)
 
 
 def _tell_report(report: Report, chosen: _Chosen) -> None:
@@ -344,6 +350,8 @@ def summary(report: Report) -> list[str]:
     if report.errors:
         codes = sorted(report.issues.items(), key=lambda item: -item[1])[:REASONS_SHOWN]
         lines.append(f"  {count(report.errors)} faulty: " + ", ".join(f"{code} {count(n)}" for code, n in codes))
+    if report.incomplete:
+        lines.append(f"  INCOMPLETE: the drawing is {safe(report.incomplete)}; what is there was converted")
     if report.resumed_from:
         lines.append(f"  resumed after {count(report.resumed_from)} entities")
     if report.dwg_note:

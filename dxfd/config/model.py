@@ -147,6 +147,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     templates: Annotated[
         str, _meta(Kind.TEXT, "Rule set or template library for jobs that name none; empty: the built-in rules.")
     ] = ""
+    damaged: Annotated[
+        str,
+        _meta(
+            Kind.CHOICE,
+            "A drawing that is cut off in its entities, or whose packing is damaged. refuse: the job fails. "
+            "convert: what is there is converted, and the report says that it is not all.",
+            choices=("refuse", "convert"),
+        ),
+    ] = "refuse"
+    max_entity_bytes: Annotated[
+        int, _meta(Kind.BYTES, "Size beyond which an entity of a drawing is passed over and told.", least=MIB)
+    ] = 128 * MIB
+    max_entity_vertices: Annotated[
+        int, _meta(Kind.COUNT, "Vertices (or eight times as many values) beyond which it is so, too.", least=100)
+    ] = 200_000
+    max_body_points: Annotated[
+        int, _meta(Kind.COUNT, "Points of a path beyond which it stays a line and gets no body.", least=2)
+    ] = 20_000
+    max_block_depth: Annotated[
+        int, _meta(Kind.COUNT, "Nesting of blocks beyond which it is cut and told.", least=1)
+    ] = 64
+    max_entity_s: Annotated[
+        float,
+        _meta(Kind.SECONDS, "Processor time for the geometry of one spline, hatch, solid or the like; 0: no bound."),
+    ] = 30.0
     dwg_converter: Annotated[
         str,
         _meta(

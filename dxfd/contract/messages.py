@@ -53,6 +53,10 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_memory_bytes: int = 0
     max_errors: int = 100
     error_action: str = "skip"
+    damaged: str = ""
+    """refuse or convert: what a drawing does that is cut off."""
+    encoding: str = ""
+    """Code page of its text, where the drawing is wrong."""
     restart: bool = False
 
 

@@ -95,6 +95,16 @@ WorkerCommand = Leave
 """More kinds may come; a worker ignores those that it does not know."""
 
 
+class EntityLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one entity or block of a drawing may ask for; more is passed over and told."""
+
+    max_entity_bytes: int = 128 << 20
+    max_entity_vertices: int = 200_000
+    max_body_points: int = 20_000
+    max_block_depth: int = 64
+    max_entity_s: float = 30.0
+
+
 class WorkOrder(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker is to do: the first line on its stdin."""
 
@@ -113,6 +123,11 @@ class WorkOrder(msgspec.Struct, frozen=True, kw_only=True):
     error_action: str = "skip"
     io_timeout_s: float = 0.0
     """How long one file operation may take before the worker gives up; 0 = for ever."""
+    damaged: str = "refuse"
+    """refuse, convert: what a drawing does that is cut off."""
+    encoding: str = ""
+    """Code page of its text; empty = as the drawing says."""
+    limits: EntityLimits = EntityLimits()
     dwg_converter: str = "auto"
     """auto, acadsharp, dwg2dxf, oda, off; with the next three: how a DWG drawing is made into DXF."""
     dwg_path: str = ""

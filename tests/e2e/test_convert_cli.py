@@ -28,6 +28,33 @@ def rows(path) -> list[tuple]:
         return db.execute("SELECT guid, ifc_class, discipline FROM elements_meta ORDER BY guid").fetchall()
 
 
+def test_a_drawing_that_is_cut_off_is_refused_or_converted_as_far_as_it_goes(sandbox):
+    path = drawing(sandbox.folder / "hall.dxf", 400)
+    path.write_bytes(path.read_bytes()[:-3000])
+    refused = sandbox.run("dxfd", "convert", "hall.dxf", code=65)
+    assert "--damaged convert" in refused.stderr
+    done = sandbox.run("dxfd", "convert", "hall.dxf", "--damaged", "convert")
+    assert "INCOMPLETE: the drawing is cut off in its section ENTITIES" in done.stdout
+    again = sandbox.run(
+        "dxfd", "convert", "hall.dxf", "--restart", "--json", environ={"DXFD_DAMAGED": "convert"}
+    )  # fmt: skip
+    report = json.loads(again.stdout)
+    assert report["incomplete"].startswith("cut off")
+    assert 300 < report["elements_written"] < 400
+
+
+def test_encoding_and_limits_are_options(sandbox):
+    path = drawing(sandbox.folder / "hall.dxf", 3)
+    path.write_bytes(path.read_bytes().replace(b"A-WALL", "WALL-墙".encode("gbk")))
+    done = sandbox.run(
+        "dxfd", "convert", "hall.dxf", "--json", "--encoding", "cp936", "--max-vertices", "500", "--max-entity-size", "2M",
+        "--max-body-points", "90", "--max-block-depth", "7", "--max-entity-time", "2s",
+    )  # fmt: skip
+    assert {row["layer"] for row in json.loads(done.stdout)["ledger"]} == {"WALL-墙"}
+    wrong = sandbox.run("dxfd", "convert", "hall.dxf", "--encoding", "klingon", code=2)
+    assert "klingon" in wrong.stderr
+
+
 @pytest.fixture
 def big(sandbox):
     return drawing(sandbox.folder / "big.dxf", ENTITIES)

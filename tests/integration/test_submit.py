@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -28,6 +29,35 @@ def test_the_end_is_one_canonical_line_in_the_log(dxfd, small):
     assert (line["attempts"], line["error_code"]) == (1, "")
     assert line["duration_s"] > 0
     assert line["peak_rss_bytes"] > 50 << 20
+
+
+def test_what_a_damaged_drawing_does_is_a_jobs_option_and_a_setting(dxfd, small):
+    cut = dxfd.folder / "cut.dxf"
+    cut.write_bytes(small.read_bytes()[:-5000])
+    jobs = [
+        dxfd.call("submit", Submit(source=str(cut), output=str(dxfd.folder / f"{k}.db"), options=options)).job.id
+        for k, options in enumerate((JobOptions(), JobOptions(damaged="convert", encoding="cp1252")))
+    ]
+    ends = [dxfd.wait_final(job) for job in jobs]
+    assert [(end.state, end.error_code) for end in ends] == [
+        (JobState.FAILED, "E_SOURCE_DAMAGED"), (JobState.SUCCEEDED, ""),
+    ]  # fmt: skip
+    for wrong in (JobOptions(damaged="perhaps"), JobOptions(encoding="cp1252; rm")):
+        asked = Submit(source=str(cut), output=str(dxfd.folder / "x.db"), options=wrong)
+        assert refused(dxfd.call, "submit", asked).code == "E_USAGE"
+
+
+def test_limits_of_entities_are_settings(small):
+    with daemon(max_entity_vertices=100, damaged="convert") as dxfd:
+        large = dxfd.folder / "large.dxf"
+        points = "".join(f" 10\n{k}.0\n 20\n{k % 9}.0\n" for k in range(300))
+        entity = f"  0\nLWPOLYLINE\n  8\nA-WALL\n 90\n300\n{points}"
+        large.write_text(small.read_text().replace("  0\nENDSEC\n  0\nEOF", f"{entity}  0\nENDSEC\n  0\nEOF"))
+        output = dxfd.folder / "large.db"
+        assert dxfd.wait_final(dxfd.submit(large, output).id).state is JobState.SUCCEEDED
+        with closing(sqlite3.connect(output)) as connection:
+            query = "SELECT code FROM conversion_issues WHERE code = 'entity_too_large'"
+            assert connection.execute(query).fetchall() == [("entity_too_large",)]
 
 
 def test_the_same_drawing_twice_is_one_job(dxfd, small):

@@ -48,6 +48,8 @@ Sent = tuple[str, SubmitReply | DxfdError]
 )
 @option("--error-action", type=click.Choice(["skip", "stop"]), default="skip", show_default=True, help="At a fault.")
 @option("--dwg", is_flag=True, help="Take *.dwg of folders too, where no *.dxf of the same name stands beside.")
+@option("--damaged", type=click.Choice(["refuse", "convert"]), help="A drawing that is cut off (setting damaged).")
+@option("--encoding", metavar="NAME", help="Code page of its text, as cp1251, where the drawing is wrong.")
 @option("--restart", is_flag=True, help="Discard an interrupted run instead of going on with it.")
 @option("--max-attempts", type=click.IntRange(1, 100), metavar="N", help="Failed attempts before the job fails.")
 @option(
@@ -111,6 +113,8 @@ def _requests(planned: Plan, given: dict[str, Any]) -> list[Submit]:
         max_memory_bytes=given["max_memory"] or 0,
         max_errors=given["max_errors"],
         error_action=given["error_action"],
+        damaged=given["damaged"] or "",
+        encoding=given["encoding"] or "",
         restart=given["restart"],
     )
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path
+import re
 
 from dxfd.contract.messages import JobOptions, Submit, SubmitReply
 from dxfd.contract.states import FINAL
@@ -14,6 +15,8 @@ from dxfd.store.rows import NewJob, past_view
 CONVERTERS = frozenset({"bim"})
 UNITS = frozenset({"", "mm", "cm", "dm", "m", "km", "in", "ft", "yd", "mi"})
 ERROR_ACTIONS = frozenset({"skip", "stop"})
+DAMAGED = frozenset({"", "refuse", "convert"})
+_ENCODING = re.compile(r"[A-Za-z0-9][-_. A-Za-z0-9]{0,39}")
 _LONGEST_PATH = 4096
 _LONGEST_WORD = 200
 _MOST_AFTER = 1000
@@ -93,6 +96,10 @@ def _check_options(options: JobOptions) -> None:
         raise UsageError(f"there is no unit {options.units[:40]!r}", hint=", ".join(sorted(UNITS - {""})))
     if options.error_action not in ERROR_ACTIONS:
         raise UsageError(f"error_action is skip or stop, not {options.error_action[:40]!r}")
+    if options.damaged not in DAMAGED:
+        raise UsageError(f"damaged is refuse or convert, not {options.damaged[:40]!r}")
+    if options.encoding and not _ENCODING.fullmatch(options.encoding):
+        raise UsageError(f"there is no encoding {options.encoding[:40]!r}", hint="name a code page, as cp1251")
     if options.templates:
         _path("templates", options.templates)
     if not all(0 <= n < _MOST_NUMBER for n in (options.batch_size, options.max_memory_bytes, options.max_errors)):

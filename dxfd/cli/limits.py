@@ -1,0 +1,115 @@
+"""The options of `dxfd convert` about damaged drawings and about entities that ask for too much.
+
+Owns their names and what they mean together with the settings; the command is convert.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+import msgspec
+
+from dxfd.config.units import format_bytes, format_seconds, parse_bytes, parse_seconds
+from dxfd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from dxfd.config.model import Settings
+    from dxfd.convert.types import ConvertOptions, Limits
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line said; None where it said nothing."""
+
+    damaged: str | None = None
+    encoding: str | None = None
+    max_entity_size: int | None = None
+    max_vertices: int | None = None
+    max_body_points: int | None = None
+    max_block_depth: int | None = None
+    max_entity_time: float | None = None
+
+
+def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
+    def callback(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Any:
+        try:
+            return None if value is None else parse(value)
+        except ConfigError as error:
+            raise click.BadParameter(f"{error.message}; {error.hint}") from error
+
+    return callback
+
+
+_OPTIONS: Final = (
+    click.option(
+        "--damaged",
+        type=click.Choice(["refuse", "convert"]),
+        help="A drawing that is cut off: refuse it, or convert what is there (setting damaged, refuse).",
+    ),
+    click.option("--encoding", metavar="NAME", help="Code page of its text, as cp1251, where the drawing is wrong."),
+    click.option(
+        "--max-entity-size", metavar="SIZE", callback=_parsed(parse_bytes),
+        help="Larger entities are passed over (max_entity_bytes, 128M).",
+    ),
+    click.option(
+        "--max-vertices", metavar="N", type=click.IntRange(1),
+        help="Entities of more vertices are passed over (max_entity_vertices, 200000).",
+    ),
+    click.option(
+        "--max-body-points", metavar="N", type=click.IntRange(2),
+        help="Longer paths stay lines (max_body_points, 20000).",
+    ),
+    click.option(
+        "--max-block-depth", metavar="N", type=click.IntRange(1),
+        help="Nesting of blocks; what lies deeper is cut (max_block_depth, 64).",
+    ),
+    click.option(
+        "--max-entity-time", metavar="TIME", callback=_parsed(parse_seconds),
+        help="Processor time for one entity's geometry (max_entity_s, 30s).",
+    ),
+)  # fmt: skip
+
+
+def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def taken(chosen: dict[str, Any]) -> Asked:
+    """Take the options' values out of a command's parameters."""
+    return Asked(**{name: chosen.pop(name) for name in Asked.__struct_fields__})
+
+
+def limits_of(asked: Asked, settings: Settings) -> Limits:
+    """Return the limits: the command line's, else the settings'."""
+    from dxfd.convert.types import Limits
+
+    return Limits(
+        entity_bytes=asked.max_entity_size or settings.max_entity_bytes,
+        entity_vertices=asked.max_vertices or settings.max_entity_vertices,
+        body_points=asked.max_body_points or settings.max_body_points,
+        block_depth=asked.max_block_depth or settings.max_block_depth,
+        entity_s=settings.max_entity_s if asked.max_entity_time is None else asked.max_entity_time,
+    )
+
+
+def again(options: ConvertOptions) -> list[str]:
+    """Return the options that a next run needs to fit to this one: what is not as it is by default."""
+    plain = type(options)(source=options.source, output=options.output)
+    limits, usual = options.limits, plain.limits
+    words: list[str] = []
+    for name, value, default in (
+        ("--damaged", options.damaged.value, plain.damaged.value),
+        ("--encoding", options.encoding, plain.encoding),
+        ("--max-entity-size", format_bytes(limits.entity_bytes), format_bytes(usual.entity_bytes)),
+        ("--max-vertices", str(limits.entity_vertices), str(usual.entity_vertices)),
+        ("--max-body-points", str(limits.body_points), str(usual.body_points)),
+        ("--max-block-depth", str(limits.block_depth), str(usual.block_depth)),
+        ("--max-entity-time", format_seconds(limits.entity_s), format_seconds(usual.entity_s)),
+    ):
+        if value is not None and value != default:
+            words += [name, value]
+    return words
