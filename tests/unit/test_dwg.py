@@ -134,6 +134,15 @@ def test_the_oda_converter_is_called_with_folders(tmp_path, text, monkeypatch):
     assert text_of(result) == text.read_bytes()
 
 
+def test_an_oda_converter_that_crashes_behind_its_work_has_done_it(tmp_path, text, monkeypatch):
+    monkeypatch.setenv("DISPLAY", ":0")
+    after = by(converter(tmp_path / "a", 'cp "$TEXT" "$2/drawing.dxf"; kill -SEGV $$', name="ODA", text=text))
+    assert text_of(made(tmp_path, after)) == text.read_bytes()
+    amid = by(converter(tmp_path / "b", 'head -c 99 "$TEXT" > "$2/drawing.dxf"; kill -SEGV $$', name="ODA", text=text))
+    with pytest.raises(DwgFailedError, match="signal 11"):
+        made(tmp_path, amid)
+
+
 def test_the_time_of_writing_makes_no_other_text(tmp_path):
     times = ("$TDCREATE", "$TDUCREATE", "$TDUPDATE", "$TDUUPDATE")
     extra = "".join(cv.tag(9, name) + cv.tag(40, "WHEN") for name in times)

@@ -194,6 +194,8 @@ def _judge(ended: confined.Ended, job: Job, tool: Tool, target: Path) -> None:
     """Raise if there is no whole text."""
     if ended.timed_out or (ended.status is not None and -ended.status == 24):  # SIGXCPU
         raise DwgTimeoutError(f"{tool.words} did not finish {job.name} within {job.way.options.timeout_s:g} s")
+    if tool.name == choose.ODA and _is_whole(target):
+        return  # it is known to end with a crash after its work is done
     if ended.status is None or ended.status == 12 or (ended.status and _NO_MEMORY.search(ended.said)):
         if ended.status is None and not _was_killed(ended):
             raise DwgFailedError(f"{tool.words} could not be started: {_last_line(ended.said)}")
@@ -204,15 +206,26 @@ def _judge(ended: confined.Ended, job: Job, tool: Tool, target: Path) -> None:
         how = f"ended by signal {-ended.status}" if ended.status < 0 else f"failed ({ended.status})"
         said = _last_line(ended.said)
         raise DwgFailedError(f"{tool.words} {how}" + (f": {said}" if said else ""))
-    if not target.is_file() or not _is_text(target):
+    if not _is_text(target):
         said = _last_line(ended.said)
         raise DwgFailedError(f"{tool.words} made no DXF" + (f": {said}" if said else ""))
 
 
 def _is_text(path: Path) -> bool:
-    """Return whether a file begins as DXF text does: with a group code 0 or a remark."""
+    """Return whether there is a file that begins as DXF text does: with a group code 0 or a remark."""
+    if not path.is_file():
+        return False
     with path.open("rb") as file:
         return file.read(_WINDOW).removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].strip() in {b"0", b"999"}
+
+
+def _is_whole(path: Path) -> bool:
+    """Return whether there is a text with its mark of the end."""
+    if not _is_text(path):
+        return False
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 64))
+        return file.read().split()[-2:] == [b"0", b"EOF"]
 
 
 def _was_killed(ended: confined.Ended) -> bool:
