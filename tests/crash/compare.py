@@ -17,7 +17,7 @@ from typing import Any
 MAY_DIFFER = frozenset(
     {
         "output", "batches", "resumed_from", "resume_note", "elapsed_s", "entities_per_s", "peak_rss_bytes",
-        "started_at", "finished_at",
+        "started_at", "finished_at", "run_key",
     }
 )  # fmt: skip
 """Keys of run_report that tell of the run, not of the drawing."""

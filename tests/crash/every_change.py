@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import signal
 import sqlite3
 import sys
@@ -33,15 +34,16 @@ NOW = 1_800_000_000.0
 Change = Callable[[Queue], object]
 
 
-def _new(number: int) -> NewJob:
-    return NewJob(
+def _new(number: int, **fields: Any) -> NewJob:
+    new = NewJob(
         source=f"/in/{number}.dxf", output=f"/out/{number}.db", converter="bim", options=JobOptions(), priority=number,
         label="", max_attempts=3, owner_uid=0, owner="root", idempotency_key=f"key{number}" if number % 2 else "",
     )  # fmt: skip
+    return msgspec.structs.replace(new, **fields)
 
 
-def _submit(number: int) -> Change:
-    return lambda queue: queue.jobs.submit(_new(number))
+def _submit(number: int, **fields: Any) -> Change:
+    return lambda queue: queue.jobs.submit(_new(number, **fields))
 
 
 def _claim(job: int, token: str) -> Change:
@@ -61,7 +63,7 @@ def _ran(job: int, token: str) -> list[Change]:
     return [
         _claim(job, token),
         lambda queue: queue.jobs.set_process(token, process),
-        lambda queue: queue.jobs.set_started(job, token, 0, "an interrupted run was discarded"),
+        lambda queue: queue.jobs.set_started(job, token, 0, "an interrupted run was discarded", source_checksum="c"),
         lambda queue: queue.jobs.set_progress(job, token, Progress(phase="read", batch=3, entities_read=3000)),
     ]
 
@@ -87,6 +89,15 @@ CHANGES: list[Change] = [
     _end(3, "e", JobEvent.CUT_OFF, cause="cut_off"),
     lambda queue: queue.jobs.set_paused(False),
     _submit(4),
+    _submit(5, after=[4]),
+    _submit(6, after=[5]),
+    _submit(7, after=[4], after_any=True, start_at=_LATER),
+    _ask(6, JobEvent.PAUSE),
+    _claim(4, "f"),
+    _end(4, "f", JobEvent.FAIL, cause="failed", charged=True, error_code="E_NOT_DXF"),
+    _ask(7, JobEvent.RESUME),
+    lambda queue: queue.jobs.clean("9999", [], 2),
+    lambda queue: queue.jobs.forget("9999", 1),
 ]  # fmt: skip
 
 
@@ -115,9 +126,10 @@ class Statements:
 
 
 def dump(path: Path) -> list[str]:
-    """Return all that the database says."""
+    """Return all that the database says, but for the name of the queue, which is drawn by lot."""
     with closing(sqlite3.connect(path)) as connection:
-        return list(connection.iterdump())
+        lines = list(connection.iterdump())
+    return [re.sub(r"'[0-9a-f]{16}'", "''", line) if 'INSERT INTO "queue"' in line else line for line in lines]
 
 
 def make(path: Path, begin: int, tell: Callable[[str, Any], None], fatal: int = 0, *, dumps: bool = False) -> None:
