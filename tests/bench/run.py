@@ -22,6 +22,7 @@ from tests.bench.measure import MB, Usage, measure, median, python
 from tests.bench.results import write_results
 
 QUICK, FULL, LARGE = 100_000, 1_000_000, 5_000_000
+CURVES, BLOCKS = 100_000, 1_000
 
 
 def _said(arguments: list[str]) -> list[str]:
@@ -50,6 +51,8 @@ class Results:
     stages: dict[str, Any] = field(default_factory=dict)
     checkpoints: dict[str, float] = field(default_factory=dict)
     resume_s: list[float] = field(default_factory=list)
+    curves: dict[str, Usage] = field(default_factory=dict)
+    nested: Usage | None = None
     queue: dict[str, Any] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
 
@@ -92,9 +95,10 @@ class Bench:
         runs.setdefault(name, []).append(usage)
         say(f"{name}: {usage.wall_s:.2f} s, CPU {usage.cpu_s:.2f} s, {usage.peak_rss_bytes / MB:.0f} MB")
 
-    def _dxfd(self, source: Path) -> Usage:
+    def _dxfd(self, source: Path, templates: Path | None = None) -> Usage:
         output = self._fresh("dxfd.db")
         argv = [sys.executable, "-m", "dxfd", "convert", str(source), str(output), "--quiet"]
+        argv += ["--templates", str(templates)] if templates is not None else []
         return measure(argv, self.folder / "log")
 
     def _ogr2ogr(self, source: Path) -> Usage:
@@ -109,6 +113,32 @@ class Bench:
         for path in self.folder.glob(name + "*"):
             path.unlink()
         return output
+
+    def other(self, kind: str, count: int) -> Path:
+        """Return a drawing of curves or of nested blocks; made once per folder."""
+        path = self.folder / f"{kind}-{count}.dxf"
+        if not path.exists():
+            say(f"writing the drawing {path.name}")
+            made = path.with_suffix(".part")
+            subprocess.run([sys.executable, "-m", "tests.bench.curves", kind, str(made), str(count)], check=True)
+            made.rename(path)
+        return path
+
+    def curves(self) -> None:
+        """Curves against ezdxf's own flattening loop, and the memory that nested blocks take."""
+        templates = self.folder / "curves.toml"
+        subprocess.run([sys.executable, "-m", "tests.bench.curves", "rules", str(templates)], check=True)
+        drawing = self.other("curves", CURVES)
+        runs: dict[str, list[Usage]] = {}
+        for _ in range(self.rounds):
+            self._one(runs, "dxfd convert", lambda: self._dxfd(drawing, templates))
+        loop = [sys.executable, "-m", "tests.bench.curves", "flatten", str(drawing)]
+        self._one(runs, "ezdxf, flattening", lambda: measure(loop, self.folder / "log"))
+        self.results.curves = {name: median(found) for name, found in runs.items()}
+        blocks = self.other("nested", BLOCKS)
+        nested: dict[str, list[Usage]] = {}
+        self._one(nested, "dxfd convert, nested blocks", lambda: self._dxfd(blocks, templates))
+        self.results.nested = next(iter(nested.values()))[0]
 
     def look_inside(self, source: Path) -> None:
         """Stages, the price of checkpoints, resuming."""
@@ -147,6 +177,8 @@ def run(arguments: argparse.Namespace, folder: Path) -> Results:
         results.large = {
             name: runs[0] for name, runs in bench.compare(bench.drawing(LARGE), 1, with_ezdxf=False).items()
         }
+    if arguments.curves:
+        bench.curves()
     if arguments.no_queue:
         results.left_out.append("the daemon under load: --no-queue")
     else:
@@ -162,6 +194,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="100,000 entities instead of a million, 20,000 jobs")
     parser.add_argument("--count", type=int, default=0, help="entities of the drawing")
     parser.add_argument("--large", action="store_true", help="a drawing of 5,000,000 too")
+    parser.add_argument("--curves", action="store_true", help="100,000 splines, hatches and texts; nested blocks")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each program (default 3)")
     parser.add_argument("--jobs", type=int, default=0, help="jobs in the queue (default 100,000)")
     parser.add_argument("--no-ezdxf", action="store_true", help="leave ezdxf out: it takes minutes")

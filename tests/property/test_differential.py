@@ -244,7 +244,7 @@ def _same_box(entity: Any, center: np.ndarray, size: np.ndarray, metres: float) 
     assert theirs is not None, f"{entity}: nothing to compare with"
     scale = max(float(np.abs(theirs - center).max()), 1.0)
     slack = ref.TOLERANCE_M + 0.0015 + 1e-6 * scale
-    if entity.dxftype() in ref.AREAS:  # ezdxf takes arcs in hatches for one Bézier curve a quarter: 0.03 % of the radius
+    if entity.dxftype() in ref.AREAS:  # ezdxf takes a quarter of an arc for one Bézier curve: 0.03 % of its radius
         slack += 6e-4 * scale
     elif is_thick(entity):
         slack += 4e-5 * scale
