@@ -11,7 +11,7 @@ import pyarrow as pa
 from dxfd.convert.build.ragged import Ints
 from dxfd.convert.read.columns import group, of_kind
 from dxfd.convert.read.dictionaries import Dictionaries
-from dxfd.convert.read.encoding import decode
+from dxfd.convert.read.encoding import character, decode
 from dxfd.convert.read.stream import Chunk
 from dxfd.convert.xdata import extended
 
@@ -48,7 +48,7 @@ def properties(
         texts = chunk.tags.strings(members.tag_of(1)).to_pylist()
         owner += rank[chunk.owner[attributes]].tolist()
         names += [decode(tag, codec).strip() for tag in tags]
-        values += [decode(text, codec) for text in texts]
+        values += [plain(decode(text, codec), "ATTRIB", codec) for text in texts]
     for kind in _TEXTS:
         entities = of_kind(chunk, kind)
         entities = entities[rank[entities] >= 0]
@@ -61,7 +61,7 @@ def properties(
             before[int(members.row[at])].append(chunk.tags.value(int(members.tag[at])))
         owner += rank[entities].tolist()
         names += ["text"] * len(entities)
-        values += [plain(decode(b"".join([*b, v]), codec), kind) for b, v in zip(before, last, strict=True)]
+        values += [plain(decode(b"".join([*b, v]), codec), kind, codec) for b, v in zip(before, last, strict=True)]
     if dictionaries is not None:
         more = extended(chunk, rank, codec, dictionaries)
         owner += more[0]
@@ -79,16 +79,20 @@ def properties(
     )
 
 
-def plain(text: str, kind: str) -> str:
-    r"""Return the words of a TEXT (%%d %%c %%p) or MTEXT (\P, fonts, heights, stacks) without their formatting."""
-    text = _PERCENT.sub(_percent, text)
+def plain(text: str, kind: str, codec: str = "cp1252") -> str:
+    r"""Return the words of a TEXT (%%d %%c %%p) or MTEXT (\P, fonts, heights, stacks) without their formatting.
+
+    %%nnn is a byte of the drawing's code page.
+    """
+    if "%%" in text:
+        text = _PERCENT.sub(lambda match: _percent(match, codec), text)
     return _FORMAT.sub(_unformatted, text) if kind == "MTEXT" else text
 
 
-def _percent(match: re.Match[str]) -> str:
+def _percent(match: re.Match[str], codec: str) -> str:
     code = match.group(1).lower()
     if code.isdigit():
-        return chr(int(code)) if int(code) else ""
+        return character(int(code), codec)
     return {"d": "°", "c": "⌀", "p": "±", "%": "%"}.get(code, "")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
+import ezdxf
 import pytest
 
 from dxfd.convert.read.encoding import codec_for, codec_of_page, decode
@@ -168,3 +170,43 @@ def test_drawings_are_utf_8_from_r2007_on(version, codec):
 @pytest.mark.parametrize("page", ["hex", "rot13", "undefined", "utf-16", "utf-7", "punycode", "KLINGON", "99999"])
 def test_names_that_are_no_code_page_are_unknown(page):
     assert codec_of_page(page) == ("cp1252", False)
+
+
+@pytest.mark.parametrize(
+    ("page", "written", "text"),
+    [
+        ("ANSI_1252", "90%%d %%c20 %%p1 100%%%", "90° ⌀20 ±1 100%"), ("ANSI_1252", "%%176 %%065%%000", "° A"),
+        ("ANSI_1252", "%%uunder%%u %%oover%%O %%kx", "under over x"), ("ANSI_1251", "%%209%%210", "СТ"),
+        ("ANSI_1252", "5%% of 7%%x", "5%% of 7%%x"), ("ANSI_936", "%%176", "°"),
+    ],
+)  # fmt: skip
+def test_percent_codes_become_their_characters_in_texts_and_attributes(tmp_path, page, written, text):
+    insert = cv.entity("INSERT", (2, "A-WALL"), (66, 1)) + cv.entity("ATTRIB", (2, "T"), (1, written))
+    data = drawing("A-WALL", written, page=page, more=insert + cv.entity("SEQEND")).encode()
+    source = cv.write(tmp_path / "d.dxf", data)
+    run = cv.convert(source, templates=cv.rules(tmp_path / "r.toml"))
+    assert run.rows("SELECT name, value FROM element_properties ORDER BY name") == [("T", text), ("text", text)]
+
+
+def test_remarks_within_entities_change_nothing(tmp_path):
+    doc = ezdxf.new("R2010")
+    space = doc.modelspace()
+    hatch = space.add_hatch()
+    hatch.paths.add_polyline_path([(0, 0), (9, 0, 0.5), (9, 9)], is_closed=True)
+    hatch.paths.add_edge_path().add_ellipse((3, 3), (1, 0), 0.5)
+    with space.add_mesh().edit_data() as mesh:
+        mesh.add_face([(0, 0, 0), (5, 0, 0), (5, 5, 0)])
+    space.add_spline([(0, 0), (5, 5), (9, 0)])
+    space.add_mline([(0, 0), (9, 9), (9, 20)])
+    space.add_lwpolyline([(0, 0, 0, 0, 1), (4, 4)])
+    out = io.StringIO()
+    doc.write(out)
+    lines = out.getvalue().split("\n")
+    found = []
+    for remark in ("", "999\n10\n"):
+        data = "".join(f"{code}\n{value}\n{remark}" for code, value in zip(lines[0:-1:2], lines[1::2], strict=True))
+        source = cv.write(tmp_path / f"{len(remark)}.dxf", data)
+        run = cv.convert(source, templates=cv.rules(tmp_path / "r.toml"))
+        assert (run.report.elements_written, run.report.errors) == (5, 0)
+        found.append(run.rows("SELECT center_x, center_y, bbox_x, bbox_y FROM element_transforms ORDER BY id"))
+    assert found[0] == found[1]

@@ -20,6 +20,7 @@ from dxfd.convert.build.lists import numbers_of, points_of
 from dxfd.convert.build.means import Means
 from dxfd.convert.build.ragged import Ints, Meshes, Paths, offsets, picked
 from dxfd.convert.read.columns import Group, group
+from dxfd.convert.read.encoding import without_remarks
 from dxfd.convert.read.stream import Chunk
 
 
@@ -71,7 +72,7 @@ def others(
         else:
             ends = ends or [*chunk.tags.tag_start[chunk.tags.entity_tag].tolist(), chunk.tags.consumed]
             for entity in members.tolist():
-                raw = chunk.tags.data[ends[entity] : ends[entity + 1]]
+                raw = without_remarks(chunk.tags.data[ends[entity] : ends[entity + 1]])
                 try:
                     _keep(out, entity, _in_time(kind, raw, codec, metres, means))
                 except NoGeometryError as error:

@@ -76,6 +76,15 @@ def decode(raw: bytes, codec: str) -> str:
     return text
 
 
+def without_remarks(raw: bytes) -> bytes:
+    """Return the tags of an entity without its comments (code 999), which parsers of single entities do not expect."""
+    if b"999" not in raw:
+        return raw
+    lines = raw.split(b"\n")
+    pairs = zip(lines[0::2], lines[1::2], strict=False)
+    return b"".join(b"%b\n%b\n" % pair for pair in pairs if pair[0].strip() != b"999")
+
+
 def character(code: int, codec: str) -> str:
     """Return the character that %%nnn stands for: one byte of the drawing's code page; Latin-1 in UTF-8 drawings."""
     if not 0 < code < 256:

@@ -301,7 +301,7 @@ def _header(source: Source, sections: list[Section]) -> dict[str, list[tuple[int
         value = tags.value(i)
         if code == 9:
             current = variables.setdefault(value.decode("ascii", "replace").strip().upper(), [])
-        else:
+        elif code != 999:
             current.append((code, value))
     return {name: pairs for name, pairs in variables.items() if pairs}
 
