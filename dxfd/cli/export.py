@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 import click
 
 from dxfd.contract.human import count, counted, percent, safe, size
-from dxfd.errors import UsageError
+from dxfd.errors import DxfdError, UsageError
 
 if TYPE_CHECKING:
+    from dxfd.export.source import Source
     from dxfd.export.types import OnProgress, Written
 
 _DISCIPLINE = click.option("--discipline", metavar="CODE", help="Only the elements of one discipline, as STR.")
@@ -40,10 +41,8 @@ def ifc(source: Path, output: Path, schema: str, *, per_discipline: bool, as_jso
     """Write IFC (STEP): typed elements in storeys, solids, colours, layers, property sets."""
     from dxfd.export.ifc import export_ifc
     from dxfd.export.ifc_classes import Schema
-    from dxfd.export.source import Source
 
-    _check(source, output)
-    with Source(source) as database, _progress() as shown:
+    with _told(as_json=as_json), _opened(source, output) as database, _progress() as shown:
         disciplines: list[str | None] = [*database.disciplines()] if per_discipline else [None]
         files = [
             export_ifc(database, _named(output, code), Schema(schema), discipline=code, on_progress=shown)
@@ -60,10 +59,8 @@ def ifc(source: Path, output: Path, schema: str, *, per_discipline: bool, as_jso
 def glb(source: Path, output: Path, discipline: str | None, *, as_json: bool) -> None:
     """Write binary glTF 2.0, to be looked at: a mesh for each discipline, class and colour."""
     from dxfd.export.glb import export_glb
-    from dxfd.export.source import Source
 
-    _check(source, output)
-    with Source(source) as database, _progress() as shown:
+    with _told(as_json=as_json), _opened(source, output) as database, _progress() as shown:
         _known(database.disciplines(), discipline)
         file = export_glb(database, output, discipline=discipline, on_progress=shown)
     _tell([file], as_json=as_json)
@@ -88,10 +85,8 @@ def glb(source: Path, output: Path, discipline: str | None, *, as_json: bool) ->
 def db(source: Path, output: Path, dialect: str, frame: str | None, *, as_json: bool) -> None:
     """Write a database in another dialect of the federation schema."""
     from dxfd.export.dialects import Dialect, Frame, export_db
-    from dxfd.export.source import Source
 
-    _check(source, output)
-    with Source(source) as database:
+    with _told(as_json=as_json), _opened(source, output) as database:
         file = export_db(database, output, Dialect(dialect), Frame(frame) if frame else None)
     _tell([file], as_json=as_json)
 
@@ -105,9 +100,25 @@ def _named(output: Path, code: str | None) -> Path:
     return output if code is None else output.with_name(f"{output.stem}-{code}{output.suffix}")
 
 
-def _check(source: Path, output: Path) -> None:
+def _opened(source: Path, output: Path) -> Source:
+    from dxfd.export.source import Source
+
     if source.absolute() == output.absolute():
         raise UsageError(f"{source} would be written over itself", hint="name another output")
+    return Source(source)
+
+
+@contextmanager
+def _told(*, as_json: bool) -> Iterator[None]:
+    """Make a document of an error where one is asked for; elsewhere the command's last resort tells it in a line."""
+    try:
+        yield
+    except DxfdError as error:
+        if not as_json:
+            raise
+        fields = {"code": error.code, "message": error.message, "hint": error.hint, "exit_code": error.exit_code}
+        click.echo(json.dumps({"ok": False, "error": fields}, ensure_ascii=False))
+        click.get_current_context().exit(error.exit_code)
 
 
 @contextmanager

@@ -182,7 +182,17 @@ class Source:
         return int(self.connection.execute(sql, values).fetchone()[0])
 
     def batches(self, discipline: str | None = None) -> Iterator[Batch]:
-        """Yield all elements, or those of one discipline; on a connection of its own, so that a thread may do it."""
+        """Yield all elements, or those of one discipline; on a connection of its own, so that a thread may do it.
+
+        Raises:
+            NotADatabaseError: the file is damaged.
+        """
+        try:
+            yield from self._batches(discipline)
+        except sqlite3.Error as error:
+            raise NotADatabaseError(f"{self.path} cannot be read: {error}") from error
+
+    def _batches(self, discipline: str | None) -> Iterator[Batch]:
         where, values = ("", ()) if discipline is None else (" WHERE m.discipline = ?", (discipline,))
         with contextlib.closing(sqlite3.connect(self._uri, uri=True, isolation_level=None)) as connection:
             properties = _Properties(connection)

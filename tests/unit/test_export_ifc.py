@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import contextlib
+import json
+import sqlite3
+
 import numpy as np
 import pytest
 
@@ -133,6 +137,48 @@ def test_what_is_no_result_is_refused(building, tmp_path):
     with pytest.raises(OutputForeignError):
         ifc_of(building, tmp_path / "mine.ifc")
     assert [p.name for p in tmp_path.iterdir() if "partial" in p.name] == []
+
+
+def test_errors_are_documents_where_json_is_asked_for(building, tmp_path, capsys):
+    assert call(["export", "ifc", str(tmp_path / "none.db"), str(tmp_path / "x.ifc"), "--json"]) == 66
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "E_SOURCE_MISSING"
+    assert call(["export", "ifc", str(building), str(tmp_path / "x.ifc"), "--json"]) == 0
+    (file,) = json.loads(capsys.readouterr().out)["files"]
+    assert file["elements"] == cv.query(building, "SELECT COUNT(*) FROM elements_meta")[0][0]
+
+
+def test_a_damaged_database_is_told_and_leaves_nothing(building, tmp_path, capsys):
+    data = bytearray(building.read_bytes())
+    data[8192:] = b"\xff" * (len(data) - 8192)
+    (tmp_path / "bad.db").write_bytes(data)
+    assert call(["export", "ifc", str(tmp_path / "bad.db"), str(tmp_path / "x.ifc")]) == 65
+    assert "E_NOT_A_DATABASE" in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["bad.db"]
+
+
+def test_a_map_conversion_comes_from_the_drawings_geodata(building, tmp_path):
+    database = tmp_path / "map.db"
+    database.write_bytes(building.read_bytes())
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(georeference)")]
+        values = dict.fromkeys(columns, 0) | {
+            "id": 1, "handle": "A", "coordinate_type": "projected_grid", "epsg": 32648, "crs_name": "UTM84-48N",
+            "design_x": 1000.0, "design_y": 2000.0, "reference_x": 370_000.0, "reference_y": 145_000.0,
+            "north_x": 1.0, "north_y": 0.0, "horizontal_units": 6, "scale_method": 2, "user_scale": 0.9996,
+            "definition": "", "rss_tag": "",
+        }  # fmt: skip
+        connection.execute(f"INSERT INTO georeference VALUES ({', '.join('?' * len(columns))})", list(values.values()))
+    ifc_of(database, tmp_path / "map.ifc")
+    found = exports.instances(tmp_path / "map.ifc")
+    (crs,) = named(found, "IFCPROJECTEDCRS").values()
+    assert crs.startswith("'EPSG:32648',")
+    (conversion,) = named(found, "IFCMAPCONVERSION").values()
+    east, north, height, abscissa, ordinate, scale = (float(v) for v in conversion.split(",")[2:])
+    assert (height, abscissa, ordinate, scale) == (0.0, 0.0, 1.0, 0.9996)
+    # north is the drawing's +x: its x axis points north, its y axis west; the design point is 1 m, 2 m
+    assert east == pytest.approx(370_000 + 0.9996 * 2, abs=1e-4)
+    assert north == pytest.approx(145_000 - 0.9996 * 1, abs=1e-4)
+    assert checked(tmp_path / "map.ifc")["issues"] == {}
 
 
 def test_the_class_table_is_that_of_the_schemas():
