@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from dxfd.convert.build.model import Built
 from dxfd.convert.build.ragged import Bools, Ints
-from dxfd.convert.dwg.text import Loss
+from dxfd.convert.dwg.outcome import Loss
 from dxfd.convert.keys import tally
 from dxfd.convert.read.columns import Heads
 from dxfd.convert.read.stream import Chunk

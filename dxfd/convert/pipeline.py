@@ -29,7 +29,7 @@ from dxfd.convert.build.model import Builder, Built
 from dxfd.convert.build.ragged import Ints
 from dxfd.convert.choose import Chooser
 from dxfd.convert.circumstances import means_of
-from dxfd.convert.dwg.text import Loss
+from dxfd.convert.dwg.outcome import Loss
 from dxfd.convert.facts import Tables
 from dxfd.convert.match.engine import RuleSet
 from dxfd.convert.match.load import load_rules

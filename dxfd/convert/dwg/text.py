@@ -1,4 +1,4 @@
-"""A DWG drawing as DXF text: the converters that there are, one after the other, and what the way through them loses.
+"""A DWG drawing as DXF text: the converters that there are, one after the other, until one has made it.
 
 Owns a scratch folder beside the output for as long as a converter runs. The same drawing gives the same text, so that
 an interrupted conversion finds its place again: times of writing are taken out of the header.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -21,12 +20,11 @@ from typing import IO, Final
 
 from dxfd.convert.dwg import choose, confined
 from dxfd.convert.dwg.choose import Tool
+from dxfd.convert.dwg.outcome import Asked, Loss, judge, note, read_losses
 from dxfd.convert.types import DwgOptions
 from dxfd.errors import (
     DiskFullError,
     DwgFailedError,
-    DwgMemoryError,
-    DwgTimeoutError,
     DxfdError,
     OutputNotWritableError,
 )
@@ -40,37 +38,10 @@ _MOST_BYTES: Final = 64 << 30
 _ROOM_BYTES: Final = 1 << 30
 _GROWTH: Final = 200
 """Text may have 1 GB and this many times the drawing's bytes: 3 to 10 times is usual, a few KB could fill a disk."""
-_SAID_CHARACTERS: Final = 200
-_KINDS_TOLD: Final = 12
 _HEADER_BYTES: Final = 256 << 10
 _WRITTEN_AT: Final = re.compile(rb"(\$TDU?(?:CREATE|UPDATE)\r?\n *40\r?\n)[^\r\n]*")
 _VERSION_GUID: Final = re.compile(rb"(\$VERSIONGUID\r?\n *2\r?\n)[^\r\n]*")
-_NO_MEMORY: Final = re.compile(
-    r"(?i)out ?of ?memory|memory ?error|insufficient memory|cannot allocate|bad_alloc|gc heap init"
-)
-_NO_ROOM: Final = re.compile(r"(?i)no space left|disk full|quota exceeded")
-_KNOWN_LOSSES: Final = {
-    choose.ACADSHARP: "tables, 3D solids, regions, surfaces and proxies",
-    choose.DWG2DXF: "what that program cannot read, without a word",
-    choose.ODA: "what that program cannot read, without a word",
-}
 _IN, _OUT, _LOST = "drawing.dwg", "drawing.dxf", "lost.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loss:
-    """Entities of the DWG that its converter read but did not pass on.
-
-    Attributes:
-        kind: DXF type, or the class of an application's object.
-        space: model, paper or block; empty where only the number is known, as are then layer and first_handle.
-    """
-
-    kind: str
-    space: str
-    layer: str
-    count: int
-    first_handle: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,13 +129,14 @@ def _made(job: Job, tool: Tool, version: str, failed: str, write_out: WriteOut, 
         ),
     )  # fmt: skip
     target = job.way.scratch / ("out" if tool.name == choose.ODA else "") / _OUT
-    _judge(ended, job, tool, target)
-    losses = _losses(job.way.scratch / _LOST)
+    asked = Asked(name=job.name, timeout_s=job.way.options.timeout_s, memory_bytes=job.way.memory_bytes)
+    judge(ended, tool, target, asked)
+    losses = read_losses(job.way.scratch / _LOST)
     digest = hashlib.sha256()
     text = write_out(_normal(target, digest), job.way.scratch.parent, tick)
     return Made(
         text=text, digest=digest.hexdigest(), losses=losses or (),
-        note=_note(tool, version, losses, failed),
+        note=note(tool, version, losses, failed),
     )  # fmt: skip
 
 
@@ -188,86 +160,6 @@ def _environ(scratch: Path) -> dict[str, str]:
     own = {name: str(scratch) for name in ("HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME")}
     # one thread less in the .NET runtime, and no sockets for debuggers
     return {**os.environ, **own, "DOTNET_gcConcurrent": "0", "DOTNET_EnableDiagnostics": "0"}
-
-
-def _judge(ended: confined.Ended, job: Job, tool: Tool, target: Path) -> None:
-    """Raise if there is no whole text."""
-    if ended.timed_out or (ended.status is not None and -ended.status == 24):  # SIGXCPU
-        raise DwgTimeoutError(f"{tool.words} did not finish {job.name} within {job.way.options.timeout_s:g} s")
-    if tool.name == choose.ODA and _is_whole(target):
-        return  # it is known to end with a crash after its work is done
-    if ended.status is None or ended.status == 12 or (ended.status and _NO_MEMORY.search(ended.said)):
-        if ended.status is None and not _was_killed(ended):
-            raise DwgFailedError(f"{tool.words} could not be started: {_last_line(ended.said)}")
-        raise DwgMemoryError(f"{tool.words} needs more than {job.way.memory_bytes >> 20} MB for {job.name}")
-    if ended.status and _NO_ROOM.search(ended.said):
-        raise DiskFullError(f"the disk of {job.way.scratch.parent} is full: no room for the drawing's text")
-    if ended.status:
-        how = f"ended by signal {-ended.status}" if ended.status < 0 else f"failed ({ended.status})"
-        said = _last_line(ended.said)
-        raise DwgFailedError(f"{tool.words} {how}" + (f": {said}" if said else ""))
-    if not _is_text(target):
-        said = _last_line(ended.said)
-        raise DwgFailedError(f"{tool.words} made no DXF" + (f": {said}" if said else ""))
-
-
-def _is_text(path: Path) -> bool:
-    """Return whether there is a file that begins as DXF text does: with a group code 0 or a remark."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(_WINDOW).removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].strip() in {b"0", b"999"}
-
-
-def _is_whole(path: Path) -> bool:
-    """Return whether there is a text with its mark of the end."""
-    if not _is_text(path):
-        return False
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 64))
-        return file.read().split()[-2:] == [b"0", b"EOF"]
-
-
-def _was_killed(ended: confined.Ended) -> bool:
-    """Return whether the guard went without a word: only the system's memory killer does that to it."""
-    return not ended.said
-
-
-def _last_line(said: str) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return lines[-1][:_SAID_CHARACTERS] if lines else ""
-
-
-def _losses(path: Path) -> tuple[Loss, ...] | None:
-    """Return what the converter counted; None if it did not."""
-    try:
-        rows = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    if rows is None:
-        return None
-    return tuple(
-        Loss(kind=r["kind"], space=r["space"], layer=r["layer"], count=r["count"], first_handle=r["handle"])
-        for r in sorted(rows, key=lambda r: (r["kind"], r["space"], r["layer"]))
-    )
-
-
-def _note(tool: Tool, version: str, losses: tuple[Loss, ...] | None, failed: str) -> str:
-    begin = f"a DWG ({choose.version_name(version)}), made into DXF by {tool.words}"
-    if failed:
-        begin += f" ({failed})"
-    if losses is None:
-        return f"{begin}, which drops {_KNOWN_LOSSES[tool.name]}"
-    if not losses:
-        return f"{begin}, which passed on all that it had read"
-    sums: dict[str, int] = {}
-    for loss in losses:
-        sums[loss.kind] = sums.get(loss.kind, 0) + loss.count
-    named = sorted(sums.items(), key=lambda item: (-item[1], item[0]))
-    told = ", ".join(f"{kind} {count}" for kind, count in named[:_KINDS_TOLD])
-    more = f" and {len(named) - _KINDS_TOLD} more types" if len(named) > _KINDS_TOLD else ""
-    total = sum(sums.values())
-    return f"{begin}, which dropped {total} {'entity' if total == 1 else 'entities'}: {told}{more}"
 
 
 def _normal(path: Path, digest: hashlib._Hash) -> Iterator[bytes]:
