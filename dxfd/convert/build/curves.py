@@ -82,33 +82,32 @@ def bulged(
     """
     if not len(points) or not bool((bulge != 0).any()):
         return offset, points
-    counts = np.diff(offset)
-    has = counts > 0
-    follower = np.arange(len(points)) + 1
-    last = offset[1:][has] - 1
-    follower[last] = offset[:-1][has]
-    bent = np.isfinite(bulge) & (np.abs(bulge) > 1e-9)
-    bent[last] &= closed[has]
-    first, second = points, points[follower]
-    delta = second - first
+    at = np.flatnonzero(np.isfinite(bulge) & (np.abs(bulge) > 1e-9))  # few are bent: only they are looked at
+    row = np.searchsorted(offset, at, side="right") - 1
+    is_last = at == offset[row + 1] - 1
+    follower = np.where(is_last, offset[row], at + 1)
+    delta = points[follower] - points[at]
     chord = np.hypot(delta[:, 0], delta[:, 1])
-    bent &= chord > 0
-    b = np.where(bent, bulge, 1.0)
+    bent = (chord > 0) & (closed[row] | ~is_last)
+    at, delta, chord, b = at[bent], delta[bent], chord[bent], bulge[at[bent]]
     sweep = 4.0 * np.arctan(b)
     radius = chord * (1 + b * b) / (4 * np.abs(b))
-    middle = (first + second) / 2
+    middle = (points[at] + points[follower[bent]]) / 2
     lift = (1 - b * b) / (4 * b)
     center_x = middle[:, 0] - delta[:, 1] * lift
     center_y = middle[:, 1] + delta[:, 0] * lift
-    chords = np.where(bent, segments_for(radius, sweep, tolerance_m), 1)
-    row = np.repeat(np.arange(len(points)), chords)
-    step = within(chords)
-    start = np.arctan2(first[:, 1] - center_y, first[:, 0] - center_x)
-    angle = start[row] + sweep[row] * step / chords[row]
-    out = first[row].copy()
+    own = segments_for(radius, sweep, tolerance_m)
+    chords = np.ones(len(points), dtype=np.int64)
+    chords[at] = own
+    start = np.arctan2(points[at, 1] - center_y, points[at, 0] - center_x)
+    which = np.repeat(np.arange(len(at)), own)
+    step = within(own)
     inner = step > 0
-    which = row[inner]
-    out[inner, 0] = center_x[which] + radius[which] * np.cos(angle[inner])
-    out[inner, 1] = center_y[which] + radius[which] * np.sin(angle[inner])
+    which, step = which[inner], step[inner]
+    angle = start[which] + sweep[which] * step / own[which]
+    out = np.repeat(points, chords, axis=0)
     emitted = offsets(chords)
+    place = emitted[at[which]] + step
+    out[place, 0] = center_x[which] + radius[which] * np.cos(angle)
+    out[place, 1] = center_y[which] + radius[which] * np.sin(angle)
     return emitted[offset], out
