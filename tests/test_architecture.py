@@ -96,6 +96,7 @@ def test_only_commands_of_drawings_and_results_import_the_conversion():
     users = {m for m, p in modules() for t in imports(p, m) if part(t) == "convert" and part(m) != "convert"}
     assert {user for user in users if part(user) == "cli" and not user.startswith("dxfd.cli.templates.")} <= {
         "dxfd.cli.compare",
+        "dxfd.cli.options",
         "dxfd.cli.convert",
         "dxfd.cli.interrupts",
         "dxfd.cli.limits",

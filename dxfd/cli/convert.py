@@ -18,6 +18,9 @@ import msgspec
 
 from dxfd.cli.interrupts import Interrupts
 from dxfd.cli.limits import Asked, again, limit_options, limits_of, taken
+from dxfd.cli.options import Chosen as Building
+from dxfd.cli.options import again as again_built
+from dxfd.cli.options import applied, building_options, split
 from dxfd.cli.progress import progress_for
 from dxfd.config.units import parse_bytes, parse_seconds
 from dxfd.contract.human import clock, count, counted, duration, percent, rate, safe, size
@@ -43,6 +46,7 @@ class _Chosen(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line said besides the paths."""
 
     templates: Path | None
+    building: Building
     resume: bool
     restart: bool
     auto_resume: bool | None
@@ -127,6 +131,7 @@ class _Command(click.Command):
 @click.option("--dwg-timeout", metavar="TIME", callback=_seconds, help="Time it may take (setting dwg_timeout_s, 5m).")
 @click.option("--dwg-memory", metavar="SIZE", callback=_bytes, help="Memory it may take (dwg_memory_limit, 1G).")
 @limit_options
+@building_options
 @click.option("--vacuum", is_flag=True, help="Compact the database at the end.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, errors too.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress, no summary.")
@@ -136,7 +141,8 @@ def convert(source: Path, output: Path | None, **chosen: Any) -> None:
     OUT.db is by default the drawing's name with .db, beside it. It appears when the conversion is complete: until then
     the work is in OUT.db.partial. Ctrl-C ends at a checkpoint, a second one at once; both can be gone on from.
     """
-    sys.exit(_guarded(source, output, _Chosen(asked=taken(chosen), **chosen)))
+    building, rest = split(chosen)
+    sys.exit(_guarded(source, output, _Chosen(asked=taken(rest), building=building, **rest)))
 
 
 def _guarded(source: Path, output: Path | None, chosen: _Chosen) -> int:
@@ -205,7 +211,7 @@ def _options(source: Path, output: Path | None, chosen: _Chosen, settings: Setti
         raise UsageError(f"{source} would be written over itself", hint="name another OUT.db")
     policy = ResumePolicy.RESUME if chosen.resume else ResumePolicy.RESTART if chosen.restart else ResumePolicy.AUTO
     templates = chosen.templates or (Path(settings.templates) if settings.templates else None)
-    return ConvertOptions(
+    options = ConvertOptions(
         source=source,
         output=target,
         templates=templates.absolute() if templates else None,
@@ -226,6 +232,7 @@ def _options(source: Path, output: Path | None, chosen: _Chosen, settings: Setti
             memory_bytes=chosen.dwg_memory or settings.dwg_memory_limit,
         ),
     )
+    return applied(options, chosen.building)
 
 
 def _with_policy(options: ConvertOptions, policy: ResumePolicy) -> ConvertOptions:
@@ -327,7 +334,7 @@ def _again(options: ConvertOptions) -> list[str]:
         words += ["--max-errors", str(options.max_errors)]
     if options.dwg.converter != type(options.dwg)().converter:
         words += ["--dwg-converter", options.dwg.converter]
-    return words + again(options)
+    return words + again(options) + again_built(options)
 
 
 def _tell_report(report: Report, chosen: _Chosen) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,7 @@ from dxfd.convert.account import Account, Counts, dropped, settle
 from dxfd.convert.build import colors
 from dxfd.convert.build.blocks import Blocks
 from dxfd.convert.build.geometry import bad_entities
+from dxfd.convert.build.ground import lies_flat
 from dxfd.convert.build.means import Means
 from dxfd.convert.build.model import Builder, Built
 from dxfd.convert.build.ragged import Ints
@@ -46,6 +48,7 @@ from dxfd.convert.read.georeference import georeference
 from dxfd.convert.read.skim import Skim, skim
 from dxfd.convert.read.source import Source
 from dxfd.convert.read.stream import Chunk, Place, Stream
+from dxfd.convert.region import OUTSIDE, inside, kept
 from dxfd.convert.scope import Scope, View
 from dxfd.convert.session import find_interrupted
 from dxfd.convert.types import (
@@ -65,7 +68,7 @@ from dxfd.convert.types import (
     ResumePolicy,
     ShouldLeave,
 )
-from dxfd.convert.write import guid, rows
+from dxfd.convert.write import clashes, guid, rows
 from dxfd.convert.write.database import Database
 from dxfd.convert.write.drawing import write_georeference, write_layers
 from dxfd.convert.write.finish import finish, leave_no_journal, seal
@@ -82,6 +85,7 @@ from dxfd.convert.write.output import (
     write_checkpoint,
 )
 from dxfd.convert.write.spool import BoxSpool
+from dxfd.convert.write.storeys import write_storeys
 from dxfd.convert.write.writer import Batch, Writer
 from dxfd.errors import DxfdError, MemoryLimitError, ResumeImpossibleError, TooManyIssuesError
 
@@ -266,11 +270,13 @@ class _Run:
              " back to the drawing's coordinates in metres"},
         )  # fmt: skip
         write_layers(database, self.found.layers.values())
+        write_storeys(database, self.plan.levels)
         write_georeference(database, georeference(self.source, self.found.sections, self.found.codec))
         notes = [*self.found.notes, *self.scope.notes()]
         if self.incomplete:
             words = f"what is there was converted, but the drawing is not whole: {self.incomplete}"
             notes.append(("incomplete", words))
+        notes += self.plan.notes
         if self.plan.units.note:
             notes.append(("units_assumed", self.plan.units.note))
         if self.source.made is not None:
@@ -315,7 +321,7 @@ class _Run:
         tables = Tables(
             codec=self.found.codec, metres=self.plan.units.metres, layers=self.found.layers, blocks=blocks
         )  # fmt: skip
-        chooser = Chooser(self.plan.rules, tables)
+        chooser = Chooser(self.plan.rules, tables, self.plan.levels.resolved)
         size = self.options.batch_size or BATCH_ENTITIES
         stream = self._entities()
         place = Place(self.checkpoint.section, self.checkpoint.byte_offset, self.checkpoint.line_number)
@@ -387,10 +393,20 @@ class _Run:
             rule[chunk.owner[-1:]] = -1
         large = bounds.too_large(chunk, self.options.limits)
         large = large[rule[large] >= 0]
+        elsewhen = self.scope.elsewhen(chunk, rule, chooser.elements)
         rule[large] = -1
+        seen = chunk
+        if elsewhen is not None:  # what another pass takes is as if it were not there
+            rule[elsewhen] = -1
+            bad, large = bad[~elsewhen[bad]], large[~elsewhen[large]]
+            damage = None if self.scope.is_early(chunk) else chunk.damage
+            seen = replace(chunk, follower=chunk.follower | elsewhen, damage=damage)
         built = builder.build(chunk, np.flatnonzero(rule >= 0), rule, chooser.elements, (block_names, block_of))
         built.failed |= dict.fromkeys(large.tolist(), (bounds.REASON, bounds.words(self.options.limits)))
-        account = settle(chunk, view, (true_names, block_of), reasons, built, bad, self.told)
+        self.plan.levels.place(built, lies_flat(chunk), rule, chooser.elements, view.paper)
+        if self.plan.region is not None:
+            built, reasons = self._within(built, reasons, view)
+        account = settle(seen, view, (true_names, block_of), reasons, built, bad, self.told)
         self._record(chunk, view, true_names, block_of, rule, chooser.elements, built, batch)
         self._progress(chunk, head, account, built, batch)
 
@@ -400,6 +416,19 @@ class _Run:
         most = max(self.options.max_errors, _MOST_DAMAGES)
         if self.damages > most:
             raise TooManyIssuesError(f"the entities are damaged in more than {most} places, up to line {line}")
+
+    def _within(
+        self, built: Built, reasons: tuple[list[str], Ints], view: View
+    ) -> tuple[Built, tuple[list[str], Ints]]:
+        """Return the elements that touch the region (sheets have none), and the reasons with those of the others."""
+        assert self.plan.region is not None  # noqa: S101  (asked by the caller)
+        words, of = reasons
+        stays = np.zeros(len(built.entity), dtype=np.bool_)
+        stays[inside(built, self.plan.region)] = True
+        stays |= view.paper[built.entity]
+        of = of.copy()
+        of[built.entity[~stays]] = len(words)
+        return kept(built, np.flatnonzero(stays)), ([*words, OUTSIDE], of)
 
     def _record(
         self, chunk: Chunk, view: View, block_names: list[str], block_of: Ints, rule: Ints, elements: list[Element],
@@ -421,10 +450,11 @@ class _Run:
         texts = replace(
             texts, name=names(elements, rule[at], texts, chunk, at, self.found.codec),
             rgba=self._colors(chunk, head, at, [elements[k] for k in np.unique(rule[at]).tolist()]),
-            layout=view.named(at),
+            layout=view.named(at), storey=self.plan.levels.storeys(built),
         )  # fmt: skip
         same = rows.Constants(
-            filepath=self.source.path.name, building="Building", storey="Level 0",
+            filepath=self.source.path.name, building=self.plan.levels.building.name,
+            storey=self.plan.levels.base.name,
             drawn=self.options.colors is Colors.DRAWING,
         )  # fmt: skip
         origin = np.array(self.plan.origin)
@@ -505,7 +535,9 @@ class _Run:
         write_checkpoint(database, self.checkpoint)
         database.execute("COMMIT")
         memory.trim()
-        finish(database, self.checkpoint.elements_written, self.spool, self._finishing_step)
+        wanted = self.options.clashes or self.options.separate
+        checks = partial(clashes.check, database, separate=self.options.separate) if wanted else None
+        finish(database, self.checkpoint.elements_written, self.spool, self._finishing_step, checks)
 
     def _finishing_step(self, _name: str) -> None:
         self._advanced(Phase.INDEX)
@@ -537,6 +569,7 @@ class _Run:
             "source_fingerprint": self.source.fingerprint, "source_bytes": self.source.size,
             "config_fingerprint": self.plan.config_fingerprint, "rules": self.plan.rules.source,
             "run_key": self.options.run_key,
+            "heights": self.plan.levels.way.value,
         }  # fmt: skip
 
     def _bytes_total(self) -> int:

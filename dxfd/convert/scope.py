@@ -12,15 +12,17 @@ import numpy as np
 import pyarrow as pa
 
 from dxfd.convert.build.ragged import Bools, Ints
+from dxfd.convert.match.rules import Element
 from dxfd.convert.read.columns import Heads
 from dxfd.convert.read.layouts import MODEL_NAME, Layouts, layouts
 from dxfd.convert.read.skim import Layer, Section, Skim
 from dxfd.convert.read.source import Source
 from dxfd.convert.read.stream import Chunk, Stream
-from dxfd.convert.types import ConvertOptions, HiddenLayers
+from dxfd.convert.types import ConvertOptions, First, HiddenLayers
 
 LAYER_HIDDEN: Final = "layer_hidden"
 INVISIBLE: Final = "invisible"
+_FIRST_CLASSES: Final = frozenset({"IfcWall", "IfcCurtainWall", "IfcColumn", "IfcBeam", "IfcSlab", "IfcFooting"})
 OUTSIDE: Final = frozenset({"paper_space", "model_space"})
 """Reasons of entities in layouts that are not converted: they are not counted as read."""
 
@@ -59,8 +61,9 @@ class Scope:
         blocks = Stream(source, [s for s in found.sections if s.name == "BLOCKS"], chunk_bytes)
         self.layouts: Layouts = layouts(source, found.sections, found.codec, blocks, options.layouts)
         self._entities = [s for s in found.sections if s.name == "ENTITIES"]
-        self.sections: list[Section] = [*self._entities, *self.layouts.others]
-        """What a stream reads: the checkpoint counts them."""
+        self._once: list[Section] = [*self._entities, *self.layouts.others]
+        self.sections: list[Section] = self._once * (1 if options.first is First.ALL else 2)
+        """What a stream reads, twice where structure comes first: the checkpoint counts them."""
         self._known = self.layouts.known
         self.skips_hidden = options.hidden_layers is HiddenLayers.SKIP
         self.layers: dict[str, Layer] = {name.upper(): layer for name, layer in found.layers.items()}
@@ -77,7 +80,7 @@ class Scope:
 
     def view(self, chunk: Chunk, head: Heads) -> View:
         """Return which entities of a chunk are converted."""
-        section = chunk.place.section
+        section = chunk.place.section % max(len(self._once), 1)
         if section >= len(self._entities):
             whole = np.ones(chunk.count, dtype=np.bool_)
             names = MODEL_NAME, self.sections[section].name
@@ -88,6 +91,18 @@ class Scope:
         lies = head.paper.astype(np.int64)
         seen = replace(head, paper=outside.astype(np.bool_), layout=(names, lies) if self._known else None)
         return self._hide(View(seen, head.paper, None, names, lies))
+
+    def elsewhen(self, chunk: Chunk, rule: Ints, elements: list[Element]) -> Bools | None:
+        """Return (E,) which entities another pass takes; None if there is but one."""
+        if len(self.sections) == len(self._once):
+            return None
+        early = np.array([*(comes_first(element) for element in elements), False], dtype=np.bool_)[rule]
+        early = early[chunk.owner]
+        return ~early if self.is_early(chunk) else early
+
+    def is_early(self, chunk: Chunk) -> bool:
+        """Return whether a chunk belongs to the first of two passes."""
+        return chunk.place.section < len(self._once) < len(self.sections)
 
     def apply(self, view: View, rule: Ints, reasons: tuple[list[str], Ints]) -> tuple[list[str], Ints]:
         """Take what is out of scope from its rules, in place, and return the reasons with those added."""
@@ -109,3 +124,8 @@ class Scope:
             return view
         hides = np.array([self.hides(name) for name in view.head.layers], dtype=np.bool_)
         return replace(view, hidden=hides[view.head.layer_of] | view.head.invisible)
+
+
+def comes_first(element: Element) -> bool:
+    """Return whether an element belongs to what shows the building: structure, walls, floors."""
+    return element.discipline == "STR" or element.ifc_class in _FIRST_CLASSES

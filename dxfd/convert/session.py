@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,18 +16,25 @@ import numpy as np
 
 from dxfd import __version__
 from dxfd.convert.build.portable import FARTHEST_M
-from dxfd.convert.build.units import Units, decide
+from dxfd.convert.build.units import Units, decide, doubt
+from dxfd.convert.building import load_building
 from dxfd.convert.dwg.choose import identity
 from dxfd.convert.dwg.text import Way
+from dxfd.convert.heights import Levels, way_of
+from dxfd.convert.heights import Way as HeightsFrom
 from dxfd.convert.match.engine import RuleSet
 from dxfd.convert.match.load import load_rules
+from dxfd.convert.read.sample import Sample, sample
 from dxfd.convert.read.skim import Skim
 from dxfd.convert.read.source import Source
+from dxfd.convert.region import Region, region_of
 from dxfd.convert.types import ConvertOptions, Interrupted
 from dxfd.convert.write.output import FORMAT, Checkpoint, partial_of, read_checkpoint, read_sealed, sound
 
 _FAR_M: Final = 10_000.0
 _ORIGIN_STEP_M: Final = 1_000.0
+_FEWEST_POINTS: Final = 20
+"""With fewer, the width of a drawing tells nothing about its unit."""
 _WORDS: Final = {"dxfd": "version of dxfd", "rules": "templates"}
 """What parts of the configuration are called; the others by their own names."""
 _TEXT: Final = "dwg_text"
@@ -40,11 +48,17 @@ class Plan:
 
     Attributes:
         origin: (x, y, z) metres, subtracted from all coordinates: whole kilometres near the drawing, 0 near 0.
+        levels: storeys, and where heights come from.
+        region: what is converted; None = everything.
+        notes: (issue code, message) of what in the drawing speaks against this.
     """
 
     rules: RuleSet
     units: Units
     origin: tuple[float, float, float]
+    levels: Levels
+    region: Region | None
+    notes: tuple[tuple[str, str], ...]
     config: dict[str, Any]
     config_fingerprint: str
 
@@ -58,7 +72,38 @@ def plan(options: ConvertOptions, found: Skim, rules: RuleSet, source: Source) -
     units = decide(options.units, found.insunits, found.measurement, spread)
     x, y = (_origin(v * units.metres) for v in found.median)
     config = configuration(options, rules, source)
-    return Plan(rules=rules, units=units, origin=(x, y, 0.0), config=config, config_fingerprint=fingerprint(config))
+    points = sample(source, found.sections)
+    levels = _levels(options, source, points, units.metres)
+    return Plan(
+        rules=rules, units=units, origin=(x, y, 0.0), levels=levels,
+        region=region_of(options.region, points, units.metres), notes=tuple(_notes(units, found, points, levels)),
+        config=config, config_fingerprint=fingerprint(config),
+    )  # fmt: skip
+
+
+def _levels(options: ConvertOptions, source: Source, points: Sample, metres: float) -> Levels:
+    building = load_building(options.building, options.storey)
+    storey = building.storey_of(source.path.name, options.storey if options.building else "")
+    return Levels(building=building, storey=storey, way=way_of(options.heights, points.z, metres))
+
+
+def _notes(units: Units, found: Skim, points: Sample, levels: Levels) -> Iterator[tuple[str, str]]:
+    """Yield what in the drawing speaks against the plan."""
+    if against := doubt(units, found.insunits, found.measurement, _width(points)):
+        yield "units_doubtful", against
+    if levels.storey is None and levels.way is not HeightsFrom.DRAWING:
+        yield (
+            "storey_unknown",
+            f"no storey of the building is of this drawing's name; it stands on {levels.base.name!r}",
+        )
+
+
+def _width(points: Sample) -> float:
+    """Return how wide the middle of the sample is, in drawing units; 0 where there are too few points to tell."""
+    if len(points.xy) < _FEWEST_POINTS:
+        return 0.0
+    low, high = np.percentile(points.xy, [5, 95], axis=0)
+    return float((high - low).max())
 
 
 def configuration(options: ConvertOptions, rules: RuleSet, source: Source) -> dict[str, Any]:
@@ -82,6 +127,13 @@ def configuration(options: ConvertOptions, rules: RuleSet, source: Source) -> di
         "encoding": options.encoding or "",
         "damaged": options.damaged.value,
         "limits": asdict(options.limits),
+        "building": load_building(options.building, options.storey).fingerprint,
+        "storey": options.storey,
+        "heights": options.heights.value,
+        "region": options.region,
+        "clashes": options.clashes,
+        "separate": options.separate,
+        "first": options.first.value,
     }
 
 

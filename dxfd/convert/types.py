@@ -65,6 +65,28 @@ class Damaged(StrEnum):
     """What is there is converted; the report says that it is not all (`incomplete`)."""
 
 
+class Heights(StrEnum):
+    """Where the heights of elements come from."""
+
+    AUTO = "auto"
+    """The drawing's, if they mean something, else mixed."""
+    DRAWING = "drawing"
+    """The drawing's own, above the building's zero."""
+    MIXED = "mixed"
+    """What lies at 0 by rules and ceiling; the rest by the drawing, above its storey."""
+    RULES = "rules"
+    """Rules for everything, whatever the drawing says."""
+
+
+class First(StrEnum):
+    """What is converted first."""
+
+    ALL = "all"
+    """Everything in the drawing's order, in one pass."""
+    STRUCTURE = "structure"
+    """Structure and walls in a pass of their own, then the rest: an early look shows the building."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What one entity or block may ask for. Reaching one is an issue, never the end of the conversion.
@@ -145,6 +167,14 @@ class ConvertOptions:
         tolerance_m: largest distance of a curve's chords from it.
         clip_endless: end RAY and XLINE at the drawing's extents ($EXTMIN, $EXTMAX) instead of leaving them out.
         dwg: how a DWG drawing is made into DXF.
+        building: a building file (storeys, ceilings, which drawing is which storey); None = one storey.
+        storey: which storey of it the drawing is; "" = by the file's name.
+        heights: where the heights of elements come from.
+        region: "" = everything; "building" = what lies together, by density; else "x0,y0,x1,y1" in drawing units:
+            elements whose box touches it.
+        clashes: predict clashes of services with one another and with structure.
+        separate: before that, raise services until the clearances are kept.
+        first: what is converted first.
     """
 
     source: Path
@@ -170,6 +200,13 @@ class ConvertOptions:
     clip_endless: bool = False
     dwg: DwgOptions = DwgOptions()
     run_key: str = ""
+    building: Path | None = None
+    storey: str = ""
+    heights: Heights = Heights.AUTO
+    region: str = ""
+    clashes: bool = False
+    separate: bool = False
+    first: First = First.ALL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from dxfd.convert.build import bodies, thick
+from dxfd.convert.build import bodies, ground, thick
 from dxfd.convert.build.blocks import Blocks
 from dxfd.convert.build.frame import euler_xyz, to_world
 from dxfd.convert.build.geometry import COLUMNAR, FACE_KINDS, PATH_KINDS, POINT_KINDS, polylines, simple
@@ -157,17 +157,18 @@ class Builder:
         bodies_made, status = solids(paths, join_meshes(meshes), plan(wish))
         failed.update((entity, WHY[why]) for entity, why in status.items())
         where, distinct, number = self._standing(chunk, of("INSERT"), names, pictures)
-        own = self._raised(bodies_made, measures)
+        own = self._raised(bodies_made, measures, chunk)
         if len(where.entity):
             own = _merged(own, self._references(where, (distinct, number), measures, failed))
         own.failed = failed
         return own
 
-    def _raised(self, made: Solids, measures: Measures) -> Built:
-        """Return bodies of their own; what stands on the ground stands as high as its rule says."""
+    def _raised(self, made: Solids, measures: Measures, chunk: Chunk) -> Built:
+        """Return bodies of their own; what is drawn at height 0 stands as high as its rule says."""
         own = _own(made)
         raise_m = measures.elevation(own.entity)
-        grounded = np.abs(own.center[:, 2] - own.size[:, 2] / 2) < 1e-9
+        standing = np.abs(own.center[:, 2] - own.size[:, 2] / 2) < 1e-9
+        grounded = np.where(ground.boxes_tell(chunk)[own.entity], standing, ground.lies_flat(chunk)[own.entity])
         own.center[:, 2] += np.where(grounded, raise_m, 0.0)
         return own
 

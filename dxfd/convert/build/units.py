@@ -22,6 +22,13 @@ INSUNITS: Final = {
 }  # fmt: skip
 """$INSUNITS to (name, metres per unit): DXF reference, HEADER section."""
 
+_IMPERIAL: Final = frozenset({1, 2, 3, 8, 9, 10, 21, 22, 23, 24})
+"""$INSUNITS that are not metric."""
+_LEAST_BUILDING_M: Final = 1.0
+_MOST_BUILDING_M: Final = 20_000.0
+_USUAL_M: Final = (4.0, 1_000.0)
+"""Between these the drawing of a building is wide, whatever it shows."""
+
 _MM_BEYOND: Final = 10_000.0
 """A unitless drawing wider than this is taken for millimetres: 10 km of building is rarer than 10 m drawn in mm."""
 
@@ -67,3 +74,32 @@ def decide(override: str | None, insunits: int, measurement: int | None, spread:
     if measurement == 0:
         note += ", but $MEASUREMENT says imperial"
     return Units(name, METRES[name], "assumed", note)
+
+
+def doubt(units: Units, insunits: int, measurement: int | None, width: float) -> str:
+    """Return what in the drawing speaks against its unit, in words; "" if nothing does.
+
+    Args:
+        units: what is taken.
+        insunits: $INSUNITS.
+        measurement: $MEASUREMENT, 0 imperial, 1 metric, None if absent.
+        width: how wide the main part of the drawing is, in drawing units; 0 if it is not known.
+    """
+    against = []
+    likely = ""
+    metres = width * units.metres
+    if width > 0 and not _LEAST_BUILDING_M <= metres <= _MOST_BUILDING_M:
+        against.append(f"the drawing would be {metres:,.3g} m wide")
+        fits = [name for name, scale in METRES.items() if _USUAL_M[0] <= width * scale <= _USUAL_M[1]]
+        likely = next((name for name in ("mm", "m", "cm", "ft", "in") if name in fits), "")
+    if units.source != "assumed" and insunits in INSUNITS and measurement is not None:
+        if measurement == 1 and insunits in _IMPERIAL:
+            against.append("$MEASUREMENT says metric")
+        elif measurement == 0 and insunits not in _IMPERIAL:
+            against.append("$MEASUREMENT says imperial")
+    if units.source == "override" and insunits in INSUNITS and INSUNITS[insunits][1] != units.metres:
+        against.append(f"$INSUNITS says {INSUNITS[insunits][0]}")
+    if not against:
+        return ""
+    words = f"{units.name} ({units.source}) is taken as the unit, but {' and '.join(against)}"
+    return words + (f"; --units {likely} would fit" if likely and likely != units.name else "")

@@ -144,7 +144,7 @@ class Stream:
             return self._step_over(section, place, tags, Damage(2 * len(tags.code), b"no entity in so many lines"))
         head = _head(tags)
         built = _build(head, 1, place, section, last=True)
-        following = self._resync(section, at - 1, line - 1, over_followers=built.kinds[0] in _OWNERS)
+        following = self._resync(place.section, at - 1, line - 1, over_followers=built.kinds[0] in _OWNERS)
         return replace(built, next=following, passed_over=True)
 
     def _step_over(self, section: Section, place: Place, tags: Tags, damage: Damage) -> Chunk:
@@ -152,16 +152,16 @@ class Stream:
         line = place.line + damage.line
         built = _build(tags, len(tags.entity_tag), place, section, last=True)
         last = built.kinds[built.kind_of[built.owner[-1]]] if built.count else ""
-        following = self._resync(section, place.offset + tags.consumed, line, over_followers=last in _OWNERS)
+        following = self._resync(place.section, place.offset + tags.consumed, line, over_followers=last in _OWNERS)
         what = damage.text.decode("ascii", "replace").strip()
         message = f"line {line} should hold a group code, but holds {what!r}"
         self._careful = _BEHIND_DAMAGE
         return replace(built, next=following, damage=(message, line))
 
-    def _resync(self, section: Section, at: int, line: int, *, over_followers: bool) -> Place:
+    def _resync(self, index: int, at: int, line: int, *, over_followers: bool) -> Place:
         """Return the next thing that looks like an entity; `line` is that of the byte at `at`."""
         start, window = at, 1 << 20
-        index = self.sections.index(section)
+        section = self.sections[index]
         while at < section.end:
             data = self.source.read(at, min(window + 512, section.end - at))
             for match in _RESYNC.finditer(data):

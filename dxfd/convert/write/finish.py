@@ -14,6 +14,8 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from dxfd.convert.build.ragged import Floats
+from dxfd.convert.density import cell_keys, main_cells
 from dxfd.convert.write.database import Database, NotUniqueError
 from dxfd.convert.write.guid import disambiguated
 from dxfd.convert.write.rtree import Packed, load, pack
@@ -26,10 +28,14 @@ _UNIQUE: Final = (
     ("base_geometries_hash", "base_geometries", "geometry_hash"),
 )
 _PLAIN: Final = (("element_properties_guid", "element_properties", "guid"),)
+_WIDE_M: Final = 500.0
+"""Extents up to this are those of a building, whatever lies in them."""
 Step = Callable[[str], None]
 
 
-def finish(database: Database, elements: int, spool: BoxSpool, step: Step) -> None:
+def finish(
+    database: Database, elements: int, spool: BoxSpool, step: Step, checks: Callable[[], None] | None = None
+) -> None:
     """Bring the database from its last batch to what is published, but for the report.
 
     The spatial index is packed in a thread while SQLite sorts for the other indexes.
@@ -39,10 +45,14 @@ def finish(database: Database, elements: int, spool: BoxSpool, step: Step) -> No
         elements: rows of elements_meta; their ids are 1 … elements.
         spool: boxes of all elements in order of id; where they are not, they are read from the database.
         step: called with the name of each step before it begins.
+        checks: what looks at all elements together, and may move them; in a transaction.
     """
+    if checks is not None:
+        step("clashes")
+        _in_transaction(database, checks)
     with contextlib.ExitStack() as stack:
         known = spool
-        if not spool.complete or spool.count != elements:
+        if not spool.complete or spool.count != elements or checks is not None:
             step("boxes")
             known = stack.enter_context(contextlib.closing(BoxSpool(spool.folder)))
             _read_boxes(database, known)
@@ -156,12 +166,34 @@ def _spatial(database: Database, packed: Packed, spool: BoxSpool) -> None:
     database.execute("DROP TABLE IF EXISTS elements_rtree")
     load(database, packed)
     database.execute("DELETE FROM global_offset")
-    low, high = spool.low, spool.high
+    low, high, away = _building(spool)
     middle = (low + high) / 2
     row = {"id": 1, "offset_x": float(middle[0]), "offset_y": float(middle[1]), "offset_z": float(low[2])}
     for k, axis in enumerate("xyz"):
         row[f"min_{axis}"], row[f"max_{axis}"] = float(low[k]), float(high[k])
     database.insert("global_offset", row)
+    database.execute("DELETE FROM conversion_issues WHERE code = 'outside_building'")
+    if away:
+        words = f"{away} elements lie far from the rest: they do not count for the extents in global_offset"
+        database.insert("conversion_issues", {"code": "outside_building", "severity": "notice", "message": words})
+
+
+def _building(spool: BoxSpool) -> tuple[Floats, Floats, int]:
+    """Return the extents of what lies together, and how many boxes lie elsewhere. Two passes, only where it is wide."""
+    if float((spool.high - spool.low)[:2].max()) < _WIDE_M:
+        return spool.low, spool.high, 0
+    parts = [np.unique(cell_keys(piece[:, 0:4:2], piece[:, 1:4:2]), return_counts=True) for piece in spool.pieces()]
+    keys, inverse = np.unique(np.concatenate([k for k, _ in parts]), return_inverse=True)
+    counts = np.bincount(inverse, np.concatenate([n for _, n in parts])).astype(np.int64)
+    kept = keys[main_cells(keys, counts)]
+    low, high, away = np.full(3, np.inf), np.full(3, -np.inf), 0
+    for piece in spool.pieces():
+        mine = piece[np.isin(cell_keys(piece[:, 0:4:2], piece[:, 1:4:2]), kept)]
+        away += len(piece) - len(mine)
+        if len(mine):
+            low = np.minimum(low, mine[:, 0::2].min(axis=0))
+            high = np.maximum(high, mine[:, 1::2].max(axis=0))
+    return low, high, away
 
 
 def _ledger(database: Database) -> None:

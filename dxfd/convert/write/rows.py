@@ -26,6 +26,7 @@ class Texts:
         name: Arrow string array (n,) of the elements' names, or None: name of the rule and handle.
         rgba: Arrow string array (n,) of their colours in the drawing, or None: not asked for.
         layout: Arrow string array (n,) of paper layouts, null for the model, or None: all lie in the model.
+        storey: Arrow string array (n,), or None: all are of one.
     """
 
     guid: Any
@@ -36,6 +37,7 @@ class Texts:
     name: Any = None
     rgba: Any = None
     layout: Any = None
+    storey: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def meta(built: Built, texts: Texts, rule: Ints, rules: list[Element], first_id:
     rgba = of_rule([r.material_rgba for r in rules])
     if texts.rgba is not None:
         rgba = pc.coalesce(texts.rgba, rgba) if same.drawn else pc.coalesce(rgba, texts.rgba)
-    storey = _constant(same.storey, n)
+    storey = _constant(same.storey, n) if texts.storey is None else texts.storey
     return pa.table(
         {
             "id": pa.array(np.arange(first_id, first_id + n)),

@@ -76,6 +76,28 @@ CREATE TABLE coordinate_metadata (
   description TEXT
 );
 
+CREATE TABLE storeys (
+  name TEXT NOT NULL,
+  building TEXT NOT NULL,
+  elevation_m REAL NOT NULL,     -- of its floor
+  height_m REAL,                 -- floor to floor; NULL = not known
+  ceiling_m REAL NOT NULL,       -- above its floor
+  of_drawing INTEGER NOT NULL    -- 1: the drawing is of this storey
+);
+
+CREATE TABLE predicted_clashes (  -- filled on request
+  discipline_a TEXT NOT NULL,
+  discipline_b TEXT NOT NULL,
+  clashes INTEGER NOT NULL,      -- pairs of boxes that overlap
+  near INTEGER NOT NULL          -- pairs that keep less than their clearance
+);
+
+CREATE TABLE clash_zones (       -- squares of 5 m with three clashes or more
+  x REAL NOT NULL,
+  y REAL NOT NULL,
+  clashes INTEGER NOT NULL
+);
+
 CREATE TABLE global_offset (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   offset_x REAL NOT NULL, offset_y REAL NOT NULL, offset_z REAL NOT NULL,  -- consumers subtract it: centre x, y, lowest z

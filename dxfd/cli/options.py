@@ -1,0 +1,79 @@
+"""Options of `dxfd convert` about the building: storeys, heights, region, clashes, order. Own words, no conversion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+import msgspec
+
+if TYPE_CHECKING:
+    from dxfd.convert.types import ConvertOptions
+
+HEIGHTS: Final = ("auto", "drawing", "mixed", "rules")
+FIRST: Final = ("all", "structure")
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_OPTIONS: Final = (
+    click.option("--building", metavar="FILE", type=click.Path(path_type=Path),
+                 help="Building file (TOML): storeys, ceilings, which drawing is which storey."),
+    click.option("--storey", metavar="NAME", default="", help="Storey that the drawing is of."),
+    click.option("--heights", type=click.Choice(HEIGHTS), default="auto", show_default=True,
+                 help="Where heights come from: the drawing, rules for what lies at 0 (mixed), or rules."),
+    click.option("--region", metavar="R", default="",
+                 help="Elements that touch x0,y0,x1,y1 (drawing units), or building: what lies together."),
+    click.option("--clashes", is_flag=True, help="Predict clashes of services."),
+    click.option("--separate", is_flag=True, help="Raise services until clearances are kept, then predict clashes."),
+    click.option("--first", type=click.Choice(FIRST), default="all", show_default=True,
+                 help="Structure and walls in a pass of their own, before the rest."),
+)  # fmt: skip
+
+
+class Chosen(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line said of the building."""
+
+    building: Path | None
+    storey: str
+    heights: str
+    region: str
+    clashes: bool
+    separate: bool
+    first: str
+
+
+def building_options(command: _Command) -> _Command:
+    """Add the options to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def split(given: dict[str, Any]) -> tuple[Chosen, dict[str, Any]]:
+    """Return what was said of the building, and the rest."""
+    names = Chosen.__struct_fields__
+    return Chosen(**{name: given[name] for name in names}), {k: v for k, v in given.items() if k not in names}
+
+
+def applied(options: ConvertOptions, chosen: Chosen) -> ConvertOptions:
+    """Return the options with what was said of the building."""
+    from dataclasses import replace
+
+    from dxfd.convert.types import First, Heights
+
+    return replace(
+        options, building=chosen.building.absolute() if chosen.building else None, storey=chosen.storey,
+        heights=Heights(chosen.heights), region=chosen.region, clashes=chosen.clashes, separate=chosen.separate,
+        first=First(chosen.first),
+    )  # fmt: skip
+
+
+def again(options: ConvertOptions) -> list[str]:
+    """Return the words that the next run needs to fit to this one."""
+    words: list[str] = []
+    for name in ("building", "storey", "heights", "region", "first"):
+        value = getattr(options, name)
+        if value and str(value) not in {"auto", "all"}:
+            words.append(f"--{name}={value}")
+    return words + [f"--{name}" for name in ("clashes", "separate") if getattr(options, name)]
