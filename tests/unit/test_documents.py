@@ -41,3 +41,10 @@ def test_settings_named_in_the_documents_exist():
         text = Path(ROOT / name).read_text()
         for word in re.findall(r"`((?:max|memory|retry|stop|worker|log|quarantine)_\w+)`", text):
             assert word in names, f"{name}: {word}"
+
+
+def test_tests_named_in_the_table_of_faults_exist():
+    named = re.findall(r"`(\w+/test_\w+\.py)::(\w+)`", (ROOT / "docs/faults.md").read_text())
+    assert len(named) > 30
+    for path, name in named:
+        assert f"def {name}(" in (ROOT / "tests" / path).read_text(), f"{path}::{name}"
