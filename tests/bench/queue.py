@@ -1,7 +1,7 @@
 """The daemon under load: `python -m tests.bench.queue JOBS DRAWING` prints one JSON document.
 
-Latency of submit, status and claim in a queue of many jobs, in the store and over the socket; the idle daemon's memory,
-CPU and start; ping while all cores convert.
+Latency of submit, status and claim in a queue of few and of many jobs, in the store and over the socket; recovery after
+a kill; the idle daemon's memory, CPU and start; ping while all cores convert.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ import msgspec
 import psutil
 import zmq
 
+from dxfd import backups
 from dxfd.contract.codec import decode_reply, encode_request
 from dxfd.contract.messages import Header, JobOptions, Ping, Status, Submit
 from dxfd.contract.states import JobEvent, JobState
 from dxfd.contract.version import PROTOCOL
 from dxfd.store.queue import Queue, open_queue
-from dxfd.store.rows import NewJob
+from dxfd.store.rows import Ending, NewJob, WorkerProcess
 from tests.bench.measure import percentile
 from tests.support.daemon import Daemon, daemon
 
@@ -78,10 +79,41 @@ def store(path: Path, jobs: int) -> dict[str, Any]:
     rows = iter(queue.listing.runnable(300))
     tokens = itertools.count()
     found["claim"] = spread(lambda: queue.jobs.claim(next(rows).id, f"token{next(tokens)}"), 300)
-    for row in queue.listing.owned():
-        queue.jobs.ask(row.id, JobEvent.CANCEL)
+    owned = iter(queue.listing.owned())
+    done = Ending(cause="finished", report=b'{"entities_read": 1000, "elements_written": 900}', peak_rss_bytes=1 << 28)
+
+    def finish() -> None:
+        row = next(owned)
+        queue.jobs.end_attempt(row.id, row.attempt_token or "", JobEvent.FINISH, done)
+
+    found["finish"] = spread(finish, 300)
+    found["due"] = spread(queue.listing.due, 300)
+    found["history"] = spread(lambda: queue.history.page(50, states=[]), 300)
+    found["stats"] = spread(lambda: queue.history.days(365), 300)
+    began = time.monotonic()
+    made = backups.make(path, path.parent / "backups", backups.Reason.ASKED, time.time())
+    found |= {"backup_s": time.monotonic() - began, "backup_bytes": made.size_bytes}
     queue.close()
     return found
+
+
+def recovery(folder: Path, jobs: int, running: int) -> dict[str, float]:
+    """Measure a daemon that finds so many jobs queued, and some running that a killed daemon left."""
+    with daemon(start=False) as dxfd:
+        dxfd.state_dir.mkdir(parents=True, mode=0o700)
+        store(folder / "recovery.db", jobs)
+        shutil.copy(folder / "recovery.db", dxfd.queue_path)
+        queue = open_queue(dxfd.queue_path)
+        for number, row in enumerate(queue.listing.runnable(running)):
+            queue.jobs.claim(row.id, f"lost{number}")
+            queue.jobs.set_process(f"lost{number}", WorkerProcess(pid=2**22 - 1, pid_start=1, boot_id="gone"))
+        queue.close()
+        began = time.monotonic()
+        dxfd.start()
+        start_s = time.monotonic() - began
+        while dxfd.status().counts["running"]:
+            time.sleep(0.005)
+        return {"jobs": jobs, "running": running, "start_s": start_s, "recovered_s": time.monotonic() - began}
 
 
 class Line:
@@ -175,7 +207,9 @@ def main() -> None:
     jobs, drawing = int(sys.argv[1]), Path(sys.argv[2])
     with tempfile.TemporaryDirectory(prefix="dxfd-bench-") as name:
         filled = Path(name) / "queue.db"
-        found = {"store": store(filled, jobs), "socket": over_the_socket(filled, drawing)}
+        small = store(Path(name) / "small.db", max(1000, jobs // 100))
+        found = {"small": small, "store": store(filled, jobs), "socket": over_the_socket(filled, drawing)}
+        found["recovery"] = recovery(Path(name), 10_000, 20)
     print(json.dumps({**found, "fresh": fresh(), "converting": while_converting(drawing)}))
 
 

@@ -104,16 +104,23 @@ def _queue(results: Results) -> Iterator[str]:
     store, socket = results.queue["store"], results.queue["socket"]
     fresh, converting = results.queue["fresh"], results.queue["converting"]
     yield from ("", f"## Daemon, {store['jobs']:,} jobs in the queue", "")
-    yield from ("| ms | p50 | p99 | most |", "|---|---:|---:|---:|")
-    for name in ("submit", "claim", "page", "page_of_a_state", "runnable", "counts"):
-        yield _spread(f"store: {name.replace('_', ' ')}", store[name])
+    small, recovery = results.queue["small"], results.queue["recovery"]
+    yield from (f"| ms | p50 | p99 | most | p99 at {small['jobs']:,} jobs |", "|---|---:|---:|---:|---:|")
+    names = ("submit", "claim", "finish", "page", "page_of_a_state", "runnable", "due", "counts", "history", "stats")
+    for name in names:
+        words = name.replace("_", " ")
+        yield f"{_spread(f'store: {words}', store[name])} {small[name]['p99_ms']:.2f} |"
     for name in ("ping", "submit", "status"):
-        yield _spread(f"socket: {name}", socket[name])
-    yield _spread(f"socket: ping while all cores convert ({converting['pings']} pings)", converting)
+        yield _spread(f"socket: {name}", socket[name]) + " |"
+    yield _spread(f"socket: ping while all cores convert ({converting['pings']} pings)", converting) + " |"
     yield from ("", "| | empty queue | full queue |", "|---|---:|---:|")
     yield f"| start to first answer, s | {fresh['start_s']:.2f} | {socket['start_s']:.2f} |"
     yield f"| idle RSS, MB | {fresh['rss_bytes'] / MB:.0f} | {socket['rss_bytes'] / MB:.0f} |"
     yield f"| idle CPU, % | {max(0.0, fresh['cpu_percent']):.1f} | {max(0.0, socket['cpu_percent']):.1f} |"
+    yield from ("", f"Recovery of {recovery['running']} running among {recovery['jobs']:,} queued jobs:")
+    yield f"first answer after {recovery['start_s']:.2f} s, all put back after {recovery['recovered_s']:.2f} s."
+    megabytes = store["backup_bytes"] / MB
+    yield from ("", f"A copy of the queue, read as a whole: {store['backup_s']:.2f} s for {megabytes:.0f} MB.")
     yield from ("", f"Filled at {store['fill_per_s']:,.0f} jobs a second (without fsync).")
 
 

@@ -138,7 +138,7 @@ def make(path: Path, begin: int, tell: Callable[[str, Any], None], fatal: int = 
     if fatal or dumps:
         statements.watch()
     tell("done", -1)
-    queue = open_queue(path, clock=lambda: NOW)
+    queue = open_queue(path, clock=lambda: NOW, durable=False)
     tell("done", begin)
     for number, change in enumerate(CHANGES[begin:], start=begin + 1):
         change(queue)
@@ -151,13 +151,13 @@ def states(folder: Path) -> list[list[str]]:
     """Return what the queue says before each change and after the last."""
     path = folder / "undisturbed.db"
     found = []
-    queue = open_queue(path, clock=lambda: NOW)
+    queue = open_queue(path, clock=lambda: NOW, durable=False)
     for change in [None, *CHANGES]:
         if change is not None:
             change(queue)
         queue.close()
         found.append(dump(path))
-        queue = open_queue(path, clock=lambda: NOW)
+        queue = open_queue(path, clock=lambda: NOW, durable=False)
     queue.close()
     return found
 
@@ -169,7 +169,7 @@ def crash_at(path: Path, fatal: int, legal: list[list[str]]) -> list[str] | None
     ended = in_child(lambda tell: make(path, 0, tell, fatal))
     if not ended.killed:
         return None
-    open_queue(path, clock=lambda: NOW).close()  # what a daemon does first: check, migrate
+    open_queue(path, clock=lambda: NOW, durable=False).close()  # what a daemon does first: check, migrate
     done = int(ended.told["done"])
     left = dump(path)
     here = [k for k in (max(done, 0), done + 1) if k < len(legal) and legal[k] == left]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.crash.seeds import seeded
+from tests.support.convert import fast_folder
 
 MOST_AFTER = 60
 """Steps tried a second time, with the crash behind the step: it differs little from one before the next."""
@@ -49,8 +50,9 @@ def test_a_crash_at_any_step_of_a_conversion_loses_no_batch_and_publishes_no_hal
         assert {"no tables", "in_progress", "indexing", "sealed", "published"} <= set(result["left"])
 
 
-def test_a_crash_at_any_statement_of_the_queue_leaves_the_queue_before_or_after_the_change(tmp_path: Path) -> None:
-    result = _result(_start("every_change", tmp_path))
+def test_a_crash_at_any_statement_of_the_queue_leaves_the_queue_before_or_after_the_change() -> None:
+    with fast_folder() as folder:
+        result = _result(_start("every_change", folder))
     print(f"{result['crashes']} crashes in {result['changes']} changes")
     assert not result["faults"], "\n".join(result["faults"][:20])
     assert result["crashes"] > 5 * result["changes"]
