@@ -224,6 +224,8 @@ def _options(source: Path, output: Path | None, chosen: _Chosen, settings: Setti
         vacuum=chosen.vacuum,
         damaged=Damaged(chosen.asked.damaged or settings.damaged),
         encoding=chosen.asked.encoding,
+        tolerance_m=(chosen.asked.tolerance or settings.tolerance_um / 1000) / 1000,
+        clip_endless=chosen.asked.clip_endless,
         limits=limits_of(chosen.asked, settings),
         dwg=DwgOptions(
             converter=chosen.dwg_converter or settings.dwg_converter,

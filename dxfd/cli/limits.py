@@ -29,6 +29,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     max_body_points: int | None = None
     max_block_depth: int | None = None
     max_entity_time: float | None = None
+    tolerance: float | None = None
+    clip_endless: bool = False
 
 
 def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
@@ -67,6 +69,13 @@ _OPTIONS: Final = (
     click.option(
         "--max-entity-time", metavar="TIME", callback=_parsed(parse_seconds),
         help="Processor time for one entity's geometry (max_entity_s, 30s).",
+    ),
+    click.option(
+        "--tolerance", metavar="MM", type=click.FloatRange(0.01, 1000),
+        help="Farthest that chords lie from curves, in millimetres (tolerance_um, 5 mm).",
+    ),
+    click.option(
+        "--clip-endless", is_flag=True, help="End RAY and XLINE at the drawing's extents instead of leaving them out."
     ),
 )  # fmt: skip
 
@@ -112,4 +121,6 @@ def again(options: ConvertOptions) -> list[str]:
     ):
         if value is not None and value != default:
             words += [name, value]
-    return words
+    if options.tolerance_m != plain.tolerance_m:
+        words += ["--tolerance", f"{options.tolerance_m * 1000:g}"]
+    return [*words, "--clip-endless"] if options.clip_endless else words

@@ -168,6 +168,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_block_depth: Annotated[
         int, _meta(Kind.COUNT, "Nesting of blocks beyond which it is cut and told.", least=1)
     ] = 64
+    tolerance_um: Annotated[
+        int,
+        _meta(
+            Kind.COUNT, "Largest distance of a curve's chords from the curve, in thousandths of a millimetre.", least=10
+        ),
+    ] = 5_000
     max_entity_s: Annotated[
         float,
         _meta(Kind.SECONDS, "Processor time for the geometry of one spline, hatch, solid or the like; 0: no bound."),

@@ -57,6 +57,10 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     """refuse or convert: what a drawing does that is cut off."""
     encoding: str = ""
     """Code page of its text, where the drawing is wrong."""
+    tolerance_m: float = 0.0
+    """Largest distance of curves' chords from them."""
+    clip_endless: bool = False
+    """End RAY and XLINE at the drawing's extents instead of leaving them out."""
     restart: bool = False
 
 

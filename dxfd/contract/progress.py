@@ -127,6 +127,8 @@ class WorkOrder(msgspec.Struct, frozen=True, kw_only=True):
     """refuse, convert: what a drawing does that is cut off."""
     encoding: str = ""
     """Code page of its text; empty = as the drawing says."""
+    tolerance_m: float = 0.005
+    clip_endless: bool = False
     limits: EntityLimits = EntityLimits()
     dwg_converter: str = "auto"
     """auto, acadsharp, dwg2dxf, oda, off; with the next three: how a DWG drawing is made into DXF."""

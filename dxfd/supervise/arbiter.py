@@ -417,6 +417,8 @@ class Arbiter:
             dwg_path=self._settings.dwg_path,
             damaged=row.options.damaged or self._settings.damaged,
             encoding=row.options.encoding,
+            tolerance_m=row.options.tolerance_m or self._settings.tolerance_um / 1e6,
+            clip_endless=row.options.clip_endless,
             limits=EntityLimits(
                 max_entity_bytes=self._settings.max_entity_bytes,
                 max_entity_vertices=self._settings.max_entity_vertices,

@@ -112,6 +112,8 @@ def options_of(order: WorkOrder) -> ConvertOptions:
         run_key=order.run_key,
         damaged=Damaged(order.damaged),
         encoding=order.encoding or None,
+        tolerance_m=order.tolerance_m,
+        clip_endless=order.clip_endless,
         limits=Limits(
             entity_bytes=order.limits.max_entity_bytes,
             entity_vertices=order.limits.max_entity_vertices,

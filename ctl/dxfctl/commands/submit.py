@@ -50,6 +50,8 @@ Sent = tuple[str, SubmitReply | DxfdError]
 @option("--dwg", is_flag=True, help="Take *.dwg of folders too, where no *.dxf of the same name stands beside.")
 @option("--damaged", type=click.Choice(["refuse", "convert"]), help="A drawing that is cut off (setting damaged).")
 @option("--encoding", metavar="NAME", help="Code page of its text, as cp1251, where the drawing is wrong.")
+@option("--tolerance", type=click.FloatRange(0.01, 1000), metavar="MM", help="Farthest chords lie from curves (5 mm).")
+@option("--clip-endless", is_flag=True, help="End RAY and XLINE at the drawing's extents.")
 @option("--restart", is_flag=True, help="Discard an interrupted run instead of going on with it.")
 @option("--max-attempts", type=click.IntRange(1, 100), metavar="N", help="Failed attempts before the job fails.")
 @option(
@@ -115,6 +117,8 @@ def _requests(planned: Plan, given: dict[str, Any]) -> list[Submit]:
         error_action=given["error_action"],
         damaged=given["damaged"] or "",
         encoding=given["encoding"] or "",
+        tolerance_m=(given["tolerance"] or 0.0) / 1000,
+        clip_endless=given["clip_endless"],
         restart=given["restart"],
     )
     return [

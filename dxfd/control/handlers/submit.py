@@ -21,6 +21,7 @@ _LONGEST_PATH = 4096
 _LONGEST_WORD = 200
 _MOST_AFTER = 1000
 _MOST_PRIORITY = 1_000_000
+_COARSEST_M = 1.0
 _MOST_NUMBER = 2**62
 
 
@@ -100,6 +101,8 @@ def _check_options(options: JobOptions) -> None:
         raise UsageError(f"damaged is refuse or convert, not {options.damaged[:40]!r}")
     if options.encoding and not _ENCODING.fullmatch(options.encoding):
         raise UsageError(f"there is no encoding {options.encoding[:40]!r}", hint="name a code page, as cp1251")
+    if not 0.0 <= options.tolerance_m <= _COARSEST_M:
+        raise UsageError(f"tolerance_m is a length of at most {_COARSEST_M:g} m")
     if options.templates:
         _path("templates", options.templates)
     if not all(0 <= n < _MOST_NUMBER for n in (options.batch_size, options.max_memory_bytes, options.max_errors)):
