@@ -261,7 +261,8 @@ class _Run:
             line_number=place.line,
         )  # fmt: skip
         database.execute("BEGIN IMMEDIATE")
-        database.script(resources.files("dxfd.convert.write").joinpath("schema.sql").read_text(encoding="utf-8"))
+        schema = resources.files("dxfd.convert.write").joinpath("schema.sql").read_text(encoding="utf-8")
+        database.script(rows.declared(schema, self._same()))
         x, y, z = self.plan.origin
         database.insert(
             "coordinate_metadata",
@@ -452,11 +453,7 @@ class _Run:
             rgba=self._colors(chunk, head, at, [elements[k] for k in np.unique(rule[at]).tolist()]),
             layout=view.named(at), storey=self.plan.levels.storeys(built),
         )  # fmt: skip
-        same = rows.Constants(
-            filepath=self.source.path.name, building=self.plan.levels.building.name,
-            storey=self.plan.levels.base.name,
-            drawn=self.options.colors is Colors.DRAWING,
-        )  # fmt: skip
+        same = self._same()
         origin = np.array(self.plan.origin)
         if texts.layout is not None:  # a sheet has a frame of its own
             origin = np.where(view.paper[at, None], 0.0, origin)
@@ -469,6 +466,14 @@ class _Run:
             batch.add("base_geometries", rows.shared_bodies(fresh, len(self.shared) + 1))
             self.shared.update(body.key for body in fresh)
         batch.add("element_properties", properties(chunk, at, texts.guid, first, self.found.codec, self.dictionaries))
+
+    def _same(self) -> rows.Constants:
+        """Return what every element of the drawing has."""
+        return rows.Constants(
+            filepath=self.source.path.name, building=self.plan.levels.building.name,
+            storey=self.plan.levels.base.name,
+            drawn=self.options.colors is Colors.DRAWING,
+        )  # fmt: skip
 
     def _colors(self, chunk: Chunk, head: Heads, at: Ints, elements: list[Element]) -> Any:
         """Return the drawing's colours of entities, None where no element wants them."""

@@ -51,7 +51,7 @@ class Constants:
 
 
 def meta(built: Built, texts: Texts, rule: Ints, rules: list[Element], first_id: int, same: Constants) -> pa.Table:
-    """Return rows of elements_meta."""
+    """Return rows of elements_meta, without the columns that are their defaults or empty for all."""
     n = len(built.entity)
     index = pa.array(rule, type=pa.int32())
 
@@ -64,21 +64,17 @@ def meta(built: Built, texts: Texts, rule: Ints, rules: list[Element], first_id:
     rgba = of_rule([r.material_rgba for r in rules])
     if texts.rgba is not None:
         rgba = pc.coalesce(texts.rgba, rgba) if same.drawn else pc.coalesce(rgba, texts.rgba)
-    storey = _constant(same.storey, n) if texts.storey is None else texts.storey
-    return pa.table(
+    table = pa.table(
         {
             "id": pa.array(np.arange(first_id, first_id + n)),
             "guid": texts.guid,
             "discipline": of_rule([r.discipline for r in rules]),
             "ifc_class": of_rule([r.ifc_class for r in rules]),
-            "filepath": _constant(same.filepath, n),
             "element_name": name,
             "element_type": of_rule([r.object_type or None for r in rules]),
             "element_description": of_rule([r.description or None for r in rules]),
-            "storey": storey if texts.layout is None else pc.coalesce(texts.layout, storey),
             "material_name": of_rule([r.material_name for r in rules]),
             "material_rgba": rgba,
-            "building": _constant(same.building, n),
             "predefined_type": of_rule([r.predefined_type or None for r in rules]),
             "geometry_hash": pa.array([key or None for key in built.shared], type=_STRINGS),
             "rule_id": of_rule([r.rule_id for r in rules]),
@@ -88,6 +84,10 @@ def meta(built: Built, texts: Texts, rule: Ints, rules: list[Element], first_id:
             "dxf_block": texts.block,
         }
     )
+    own = [texts.layout, texts.storey, pa.scalar(same.storey, type=_STRINGS)]
+    if any(given is not None for given in own[:2]):
+        table = table.append_column("storey", pc.coalesce(*(given for given in own if given is not None)))
+    return table.select([name for name in table.column_names if table[name].null_count < n])
 
 
 def transforms(built: Built, texts: Texts, first_id: int, origin: Floats) -> pa.Table:
@@ -110,7 +110,6 @@ def transforms(built: Built, texts: Texts, first_id: int, origin: Floats) -> pa.
     columns["length"] = length
     for k, axis in enumerate("xyz"):
         columns[f"bbox_{axis}"] = np.ascontiguousarray(built.size[:, k])
-    columns["transform_source"] = _constant("dxf_conversion", n)
     return pa.table(columns)
 
 
@@ -142,5 +141,13 @@ def shared_bodies(bodies: list[Shared], first_number: int) -> pa.Table:
     )
 
 
-def _constant(value: str, count: int) -> Any:
-    return pa.repeat(pa.scalar(value, type=_STRINGS), count)
+def declared(schema: str, same: Constants) -> str:
+    """Return the schema with what is the same for every element as the columns' defaults."""
+    for name in ("filepath", "building", "storey"):
+        value = getattr(same, name)
+        plain = "'" + value.replace("'", "''") + "'"
+        literal = (
+            plain if value.isprintable() else f"(CAST(x'{value.encode('utf-8', 'surrogateescape').hex()}' AS TEXT))"
+        )
+        schema = schema.replace(f":{name}", literal)
+    return schema

@@ -7,14 +7,14 @@ CREATE TABLE elements_meta (
   guid TEXT NOT NULL,
   discipline TEXT NOT NULL,
   ifc_class TEXT NOT NULL,
-  filepath TEXT,
+  filepath TEXT DEFAULT :filepath,  -- what all elements have is not sent with each: a tenth of the time of a row
   element_name TEXT,
   element_type TEXT,
   element_description TEXT,
-  storey TEXT,
+  storey TEXT DEFAULT :storey,
   material_name TEXT,
   material_rgba TEXT,
-  building TEXT,
+  building TEXT DEFAULT :building,
   predefined_type TEXT,
   geometry_hash TEXT,      -- of a shared body; NULL: the body's key is the element's guid
   rule_id TEXT NOT NULL,   -- the template that made it
@@ -31,7 +31,7 @@ CREATE TABLE element_transforms (
   rotation_x REAL NOT NULL, rotation_y REAL NOT NULL, rotation_z REAL NOT NULL,  -- radians, Euler XYZ
   length REAL,
   bbox_x REAL NOT NULL, bbox_y REAL NOT NULL, bbox_z REAL NOT NULL,              -- size of the box along the world's axes
-  transform_source TEXT NOT NULL
+  transform_source TEXT NOT NULL DEFAULT 'dxf_conversion'
 );
 
 CREATE TABLE base_geometries (
