@@ -256,6 +256,7 @@ def _report_facts(report: dict[str, Any]) -> list[tuple[str, str]]:
     try:
         return [
             ("read", f"{count(report['entities_read'])} entities of DXF {report['dxf_version']}, {report['units']}"),
+            ("source", safe(str(report.get("dwg_note", "")))),
             ("elements", f"{count(report['elements_written'])}, match rate {percent(report['match_rate'])}"),
             ("speed", f"{rate(report['entities_per_s'])}, peak memory {size(report['peak_rss_bytes'])}"),
         ]

@@ -66,8 +66,13 @@ def version_name(version: str) -> str:
     """Return the version as users know it."""
     known = _NAMES.get(version)
     if known is None:
-        known = "R11 or older" if version < "AC1012" or "." in version else version
+        known = "R11 or older" if is_old(version) else version
     return f"AutoCAD {known}"
+
+
+def is_old(version: str) -> bool:
+    """Return whether a version is older than R13, which acadsharp does not read."""
+    return "." in version or version < "AC1012"
 
 
 def tools(options: DwgOptions) -> list[Tool]:

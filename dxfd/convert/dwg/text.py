@@ -120,6 +120,8 @@ def make(job: Job, write_out: WriteOut, tick: Tick) -> Made:
 
 
 def _made(job: Job, tool: Tool, version: str, failed: str, write_out: WriteOut, tick: Tick) -> Made:
+    if tool.name == choose.ACADSHARP and choose.is_old(version):
+        raise DwgFailedError(f"{tool.words} reads R13 and newer")
     _copy(job, job.way.scratch / _IN, tick)
     ended = confined.run(
         _command(tool, job.way.scratch), folder=job.way.scratch, environ=_environ(job.way.scratch), tick=tick,
