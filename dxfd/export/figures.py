@@ -81,7 +81,8 @@ def figures(bodies: list[tuple[bytes, bytes]], known: Topologies) -> list[Figure
                 rest.discard(k)
     others = sorted(k for k in rest if counts[k])
     if others:
-        place = np.concatenate([np.arange(first[k], first[k + 1]) for k in others])
+        many = counts[others]
+        place = np.repeat(first[others] - np.cumsum(many) + many, many) + np.arange(int(many.sum()))
         text = rows(points[place], PLACES)
         at = 0
         for k in others:
@@ -120,7 +121,7 @@ class _Prisms:
 
 def _solids(points: Floats, first: Ints, chosen: list[int], shapes: list[Topology]) -> list[Figure | None]:
     half = np.array([shape.used // 2 for shape in shapes], dtype=np.int64)
-    lower = np.concatenate([first[k] + ring for k, shape in zip(chosen, shapes, strict=True) for ring in shape.rings])
+    lower = np.concatenate([shape.lower for shape in shapes]) + np.repeat(first[chosen], half)
     begin = np.zeros(len(chosen) + 1, dtype=np.int64)
     np.cumsum(half, out=begin[1:])
     point, above = points[lower], points[lower + np.repeat(half, half)]
@@ -156,22 +157,14 @@ def _sides(axis: Floats) -> Floats:
 
 def _covered(flat: Floats, begin: Ints, shapes: list[Topology]) -> np.ndarray:
     """Return (m,) whether the caps' triangles add up to the rings' area, so that none lies on another."""
-    place = np.concatenate([_flattened(shape) + at for shape, at in zip(shapes, begin[:-1].tolist(), strict=True)])
+    counts = np.array([len(shape.caps) for shape in shapes])
+    place = np.concatenate([shape.caps for shape in shapes]) + np.repeat(begin[:-1], counts)[:, None]
     a, b, c = (flat[place[:, k]] for k in range(3))
     area = ((b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])) / 2
-    row = np.repeat(np.arange(len(shapes)), [len(shape.caps) for shape in shapes])
+    row = np.repeat(np.arange(len(shapes)), counts)
     signed = np.bincount(row, area, minlength=len(shapes))
     whole = np.bincount(row, np.abs(area), minlength=len(shapes))
     return (whole > _LEAST_M**2) & (np.abs(np.abs(signed) - whole) < 1e-4 * whole)
-
-
-def _flattened(shape: Topology) -> Ints:
-    """Return the cap's triangles as places in the rings one after another."""
-    if len(shape.rings) == 1 and shape.rings[0][-1] == len(shape.rings[0]) - 1:
-        return shape.caps
-    place = np.empty(shape.used // 2, dtype=np.int64)
-    place[np.concatenate(shape.rings)] = np.arange(shape.used // 2)
-    return place[shape.caps]
 
 
 def _told(

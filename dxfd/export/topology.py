@@ -13,7 +13,7 @@ import numpy as np
 
 from dxfd.export.decimals import Ints
 
-_MOST_KEPT_BYTES: Final = 16 << 20
+_MOST_KEPT_BYTES: Final = 24 << 20
 _LARGE_BYTES: Final = 1 << 16
 _LOOKED_AT_FOR_RINGS: Final = 20_000
 """Triangles; a larger body is not looked at for a prism."""
@@ -28,12 +28,14 @@ class Topology:
         used: one more than the highest index.
         rings: of a prism: its lower rings, each as indices in order; empty if it is none. The upper ring of index i
             is i + used / 2.
-        caps: (c, 3) triangles of a prism's lower end.
+        lower: the rings one after another.
+        caps: (c, 3) triangles of a prism's lower end, as places in `lower`.
     """
 
     faces: Ints
     used: int
     rings: list[Ints] = field(default_factory=list)
+    lower: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     caps: Ints = field(default_factory=lambda: np.empty((0, 3), dtype=np.int64))
     _closed: bool | None = None
     _text: str = ""
@@ -73,7 +75,7 @@ class Topologies:
             return known
         made = examine(np.frombuffer(faces, dtype="<u4").reshape(-1, 3).astype(np.int64))
         if len(faces) < _LARGE_BYTES:
-            self._held += 8 * len(faces) + 1000
+            self._held += 4 * len(faces) + 1000
             if self._held > _MOST_KEPT_BYTES:
                 self._known.clear()
                 self._held = 0
@@ -85,18 +87,26 @@ def examine(faces: Ints) -> Topology:
     """Return what triangles (f, 3) are."""
     made = Topology(faces, int(faces.max()) + 1 if len(faces) else 0)
     n, odd = divmod(made.used, 2)
-    if odd or n < 3 or len(faces) > _LOOKED_AT_FOR_RINGS:
+    holes, rest = divmod(len(faces) - (4 * n - 4), 4)
+    if odd or n < 3 or rest or holes < 0 or len(faces) > _LOOKED_AT_FOR_RINGS:
         return made
     caps = faces[2 * n : 3 * n - 2]
     if (
-        len(faces) == 4 * n - 4
+        not holes
         and bool((faces[: 2 * n] == _sides(n)).all())
         and bool((faces[3 * n - 2 :] == caps[:, ::-1] + n).all())
         and int(caps.max()) < n
     ):  # as the conversion builds them: most are told from here
-        made.rings, made.caps = [np.arange(n)], caps
-    elif made.closed:
-        made.rings, made.caps = _rings(faces, n)
+        made.lower, made.caps = np.arange(n), caps
+        made.rings = [made.lower]
+    else:
+        rings, caps = _rings(faces, n)
+        if rings and made.closed:
+            made.rings = rings
+            made.lower = np.concatenate(made.rings)
+            place = np.empty(n, dtype=np.int64)
+            place[made.lower] = np.arange(n)
+            made.caps = place[caps]
     return made
 
 
@@ -111,12 +121,11 @@ def _sides(n: int) -> Ints:
 def _rings(faces: Ints, n: int) -> tuple[list[Ints], Ints]:
     """Return the lower rings and the lower cap of a prism whose vertex i + n stands over i; nothing if it is none."""
     nothing: tuple[list[Ints], Ints] = ([], np.empty((0, 3), dtype=np.int64))
-    low = faces < n
-    count = low.sum(axis=1)
-    caps = faces[count == 3]
-    two, one = faces[count == 2], faces[count == 1]
-    if len(two) != n or len(one) != n or len(caps) != (count == 0).sum():
+    count = (faces < n).sum(axis=1)
+    of_each = np.bincount(count, minlength=4).tolist()
+    if of_each[1:3] != [n, n] or of_each[0] != of_each[3]:
         return nothing
+    caps, two, one = (faces[count == k] for k in (3, 2, 1))
     two = _turned(two, np.argmax(two >= n, axis=1) + 1)  # low i, low j, high
     one = _turned(one, np.argmax(one < n, axis=1))  # low, high j, high i
     follower = np.full(n, -1, dtype=np.int64)
