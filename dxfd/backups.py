@@ -97,8 +97,11 @@ def verify(path: Path) -> BackupView:
     return _checked(view, problem=problem, schema=schema, jobs=jobs)
 
 
-def rotate(folder: Path, keep: int) -> list[str]:
-    """Remove the oldest scheduled copies beyond `keep`, and those of migrations beyond a few; return their names.
+def rotate(folder: Path, keep: int | None = None) -> list[str]:
+    """Remove the oldest scheduled copies beyond `keep` (None: none), and those of migrations beyond a few.
+
+    Returns:
+        Their names.
 
     Raises:
         BackupError: one cannot be removed.
@@ -106,7 +109,7 @@ def rotate(folder: Path, keep: int) -> list[str]:
     copies = listed(folder)
     scheduled = [view.name for view in copies if view.reason == Reason.SCHEDULED]
     migrations = [view.name for view in copies if view.reason == Reason.MIGRATION]
-    gone = scheduled[keep:] + migrations[MIGRATION_COPIES:]
+    gone = ([] if keep is None else scheduled[keep:]) + migrations[MIGRATION_COPIES:]
     for name in gone:
         try:
             (folder / name).unlink(missing_ok=True)

@@ -38,6 +38,7 @@ class Jobs:
         self._db = database
         self._clock = clock
         self._on_change = on_change or (lambda _id: None)
+        self._fallen: dict[int, JobRow] = {}
 
     def submit(self, new: NewJob) -> tuple[JobRow, bool]:
         """Put a job into the queue and return it, and whether it was there already.
@@ -302,7 +303,18 @@ class Jobs:
         }
         row = job_row(_first(self._db.run(sql.DEP_FAIL, values)))
         self._story(row, JobEvent.DEP_FAIL, row.error_message)
+        self._fallen[row.id] = row
         return row
+
+    def take_fallen(self) -> list[JobRow]:
+        """Return the jobs that ended since the last call because one before them did not succeed."""
+        fallen, self._fallen = self._fallen, {}
+        return [row for row in map(self._still, fallen.values()) if row is not None]
+
+    def _still(self, row: JobRow) -> JobRow | None:
+        """Return the job if it has ended as it was noted: the transaction may have been undone since."""
+        found = self._db.one(sql.JOB, (row.id,))
+        return row if found is not None and found["rev"] >= row.rev and found["finished_at"] else None
 
     # --- what finished ------------------------------------------------------------------------------------------
 

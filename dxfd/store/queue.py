@@ -74,6 +74,7 @@ def open_queue(
         if 0 < version(database) < len(migrations()):
             folder = backup_dir or path.parent / BACKUPS_NAME
             backups.make(path, folder, backups.Reason.MIGRATION, clock())
+            backups.rotate(folder)
         migrated = migrate(database)
     except BaseException:
         database.close()

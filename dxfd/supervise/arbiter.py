@@ -352,7 +352,9 @@ class Arbiter:
                 child.leave("memory" if sample.used_bytes > sample.limit_bytes else "host")
 
     def _promote_due(self) -> None:
-        """Queue jobs whose retry delay is over or whose start time has come."""
+        """Queue jobs whose retry delay is over or whose start time has come; tell of those that fell with others."""
+        for row in self._queue.jobs.take_fallen():
+            log_finished(row, None, peak_rss_bytes=0, now_s=self._clock())
         for job_id in self._queue.listing.due():
             self._queue.jobs.ask(job_id, JobEvent.DUE)
 

@@ -9,6 +9,7 @@ import pytest
 from dxfd.contract.states import JobState
 from dxfd.contract.times import iso
 from tests.support.daemon import refused
+from tests.support.polling import wait_for
 
 
 def test_a_job_after_another_begins_when_that_has_succeeded(dxfd, small):
@@ -31,6 +32,7 @@ def test_a_job_after_one_that_fails_fails_with_the_reason(dxfd, small):
     view = dxfd.wait_final(last.id)
     assert (view.state, view.error_code, view.attempt) == (JobState.FAILED, "E_DEPENDENCY", 0)
     assert str(first.id) in view.error_message
+    wait_for(lambda: [line["job_id"] for line in dxfd.log_lines("job_finished")].count(last.id) == 1)
     assert dxfd.wait_final(anyway.id).state is JobState.SUCCEEDED
 
 
