@@ -52,7 +52,7 @@ _OPTIONS: Final = (
     click.option("--encoding", metavar="NAME", help="Code page of its text, as cp1251, where the drawing is wrong."),
     click.option(
         "--max-entity-size", metavar="SIZE", callback=_parsed(parse_bytes),
-        help="Larger entities are passed over (max_entity_bytes, 128M).",
+        help="Larger entities are passed over (max_entity_bytes, 64M).",
     ),
     click.option(
         "--max-vertices", metavar="N", type=click.IntRange(1),

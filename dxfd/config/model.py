@@ -158,7 +158,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "refuse"
     max_entity_bytes: Annotated[
         int, _meta(Kind.BYTES, "Size beyond which an entity of a drawing is passed over and told.", least=MIB)
-    ] = 128 * MIB
+    ] = 64 * MIB
     max_entity_vertices: Annotated[
         int, _meta(Kind.COUNT, "Vertices (or eight times as many values) beyond which it is so, too.", least=100)
     ] = 200_000

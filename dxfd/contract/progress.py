@@ -98,7 +98,7 @@ WorkerCommand = Leave
 class EntityLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What one entity or block of a drawing may ask for; more is passed over and told."""
 
-    max_entity_bytes: int = 128 << 20
+    max_entity_bytes: int = 64 << 20
     max_entity_vertices: int = 200_000
     max_body_points: int = 20_000
     max_block_depth: int = 64

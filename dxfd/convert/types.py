@@ -94,7 +94,8 @@ class Limits:
     They bound memory and time, whatever a drawing holds. All but `entity_s` give the same result on every machine.
 
     Attributes:
-        entity_bytes: of one entity with its followers; a larger one is passed over.
+        entity_bytes: of one entity with its followers; a larger one is passed over. One of text takes five times as
+            much memory.
         entity_vertices: of one entity; one with more, or with eight times as many values, is passed over.
         body_points: of the path that a body is made of, cutting which takes time by their square; a longer one keeps
             its line and gets no body.
@@ -102,7 +103,7 @@ class Limits:
         entity_s: seconds of processor time for the geometry of one entity that is no column (splines, hatches, solids).
     """
 
-    entity_bytes: int = 128 << 20
+    entity_bytes: int = 64 << 20
     entity_vertices: int = 200_000
     body_points: int = 20_000
     block_depth: int = 64

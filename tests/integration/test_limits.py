@@ -104,6 +104,16 @@ def test_body_points_bound_the_body_of_a_path(tmp_path):
     assert run.rows("SELECT COUNT(*) FROM base_geometries WHERE length(faces) = 0") == [(1,)]
 
 
+def test_body_points_bound_the_faces_of_an_area(tmp_path):
+    corners = "".join(f" 10\n{k % 300}.5\n 20\n{k // 300 * (1 + k % 2)}.5\n" for k in range(60))
+    tags = [(10, 0), (20, 0), (30, 0), (2, "SOLID"), (70, 1), (71, 0), (91, 1), (92, 3), (72, 0), (73, 1), (93, 60)]
+    hatch = cv.entity("HATCH", *tags) + corners + "".join(cv.tag(c, v) for c, v in ((97, 0), (75, 0), (76, 1), (98, 0)))
+    source = cv.write(tmp_path / "in.dxf", cv.drawing(hatch))
+    run = cv.convert(source, templates=cv.rules(tmp_path / "r.toml", "slab"), limits=Limits(body_points=50))
+    assert (run.report.elements_written, run.report.issues) == (1, {"too_many_vertices": 1})
+    assert run.rows("SELECT COUNT(*) FROM base_geometries WHERE length(faces) = 0") == [(1,)]
+
+
 def test_block_depth_bounds_nesting(tmp_path):
     def block(k: int, inner: str) -> str:
         return cv.entity("BLOCK", (2, f"B{k}"), (10, 0), (20, 0)) + inner + cv.entity("ENDBLK")

@@ -25,7 +25,7 @@ import pytest
 
 from dxfd.convert import memory, pipeline
 from dxfd.convert.types import EXPLODE, Colors, Damaged, HiddenLayers, Limits, ResumePolicy
-from dxfd.errors import DxfdError
+from dxfd.errors import DxfdError, SourceError, UsageError
 from tests.support import convert as cv
 from tests.support.corpus import CORPUS
 
@@ -262,7 +262,7 @@ def became(number: int, begun: list[bytes], templates: list[Path], folder: Path)
     try:
         report = pipeline.convert(options, on_event=lambda _: None, should_leave=lambda: None)
     except DxfdError as error:
-        assert error.code != "E_INTERNAL", f"{error.code}: {error.message}"
+        assert isinstance(error, SourceError | UsageError), f"{error.code}: {error.message}"
         assert not output.exists(), "an error, and yet a database"
         return error.code
     assert cv.adds_up(report), "the ledger does not add up"

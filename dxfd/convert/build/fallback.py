@@ -23,6 +23,8 @@ _KNOWN: Final = frozenset(
     {"HATCH", "MPOLYGON", "SPLINE", "HELIX", "MESH", "IMAGE", "WIPEOUT", "LEADER", "MLINE", "MULTILEADER", "MLEADER",
      "VIEWPORT", "OLE2FRAME", *acis.KINDS, *plain.PLACED, *plain.UNDERLAYS, *plain.ENDLESS}
 )  # fmt: skip
+_TEXT_PER_VERTEX: Final = 20
+"""Characters that ezdxf is given for each vertex that an entity may have: it takes 50 bytes of memory for each."""
 BOX_ONLY: Final = "box_only"
 """Reason of elements that are the box of something that is not read in full."""
 
@@ -160,6 +162,11 @@ def _mline(tags: plain.Tagged, text: str, metres: float) -> Shape:
 def _through_ezdxf(kind: str, text: str, metres: float, means: Means) -> Shape:
     if kind in acis.KINDS:
         return _from_body(kind, text, metres, means)
+    most = means.limits.entity_vertices * _TEXT_PER_VERTEX
+    if len(text) > most:
+        raise NoGeometryError(
+            "entity_too_large", f"{kind}: {len(text)} characters, more than {most}: too many for ezdxf"
+        )
     from ezdxf.entities import factory
     from ezdxf.lldxf.extendedtags import ExtendedTags
 

@@ -87,15 +87,19 @@ def thickened(paths: Paths, wish: Wish, along: Floats, meshes: list[Meshes]) -> 
 
 
 def take(
-    rest: Others, curves: list[Paths], meshes: list[Meshes], measures: Measures, failed: dict[int, tuple[str, str]]
-) -> None:
-    """Add the rarer types: areas become prisms where the rule raises outlines, boxes for boxes, else faces."""
+    rest: Others, curves: list[Paths], meshes: list[Meshes], measures: Measures, most: int,
+    failed: dict[int, tuple[str, str]],
+) -> None:  # fmt: skip
+    """Add the rarer types: areas become prisms where the rule raises outlines, boxes for boxes, else faces.
+
+    Areas of more than `most` points are not cut into faces (27 s for 190,000 of them): they are left to the paths.
+    """
     failed.update(rest.failed)
     curves += rest.paths
     meshes += rest.meshes
     for part in rest.areas:
         recipe = measures.recipe(part.entity)
-        boxed = np.isin(recipe, _BOXES)
+        boxed = np.isin(recipe, _BOXES) | (np.diff(part.bounds()) > most)
         raised = ~boxed & np.isin(recipe, _RAISED) & (np.abs(part.normal[:, :2]).max(axis=1, initial=0.0) < 1e-9)
         if bool(boxed.any()):
             curves.append(part.take(np.flatnonzero(boxed)).outlines())

@@ -142,7 +142,7 @@ class Builder:
             chunk, kinds, lambda k: np.intersect1d(of(k), undrawn) if k in PICTURES else of(k),
             self._codec, metres, self._means,
         )  # fmt: skip
-        take(rest, curves, meshes, measures, failed)
+        take(rest, curves, meshes, measures, self._means.limits.body_points, failed)
         lines = join_paths(curves)
         paths = join_paths([lines, *dots])
         dot = np.arange(len(paths.entity)) >= len(lines.entity)
