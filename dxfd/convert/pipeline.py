@@ -32,6 +32,11 @@ from dxfd.convert.build.ragged import Ints
 from dxfd.convert.choose import Chooser
 from dxfd.convert.circumstances import means_of
 from dxfd.convert.dwg.outcome import Loss
+from dxfd.convert.explode.expand import PART
+from dxfd.convert.explode.index import Index
+from dxfd.convert.explode.pieces import Names, Workshop
+from dxfd.convert.explode.run import Exploding, Frame, raised
+from dxfd.convert.explode.run import tables as tables_of
 from dxfd.convert.facts import Tables
 from dxfd.convert.match.engine import RuleSet
 from dxfd.convert.match.load import load_rules
@@ -323,6 +328,7 @@ class _Run:
             codec=self.found.codec, metres=self.plan.units.metres, layers=self.found.layers, blocks=blocks
         )  # fmt: skip
         chooser = Chooser(self.plan.rules, tables, self.plan.levels.resolved)
+        exploding = self._exploding(blocks, means, chooser)
         size = self.options.batch_size or BATCH_ENTITIES
         stream = self._entities()
         place = Place(self.checkpoint.section, self.checkpoint.byte_offset, self.checkpoint.line_number)
@@ -331,7 +337,12 @@ class _Run:
             batch: Batch | None = None
             for chunk in ahead:
                 batch = batch or Batch(checkpoint=self.checkpoint)
-                self._take(chunk, chooser, builder, batch)
+                if exploding is not None and self.scope.is_content(chunk.place.section):
+                    if not self.checkpoint.entities_exploded:
+                        break
+                    batch = self._take_content(chunk, exploding, chooser, writer, batch)
+                else:
+                    self._take(chunk, chooser, builder, exploding, batch)
                 self._notes(blocks, batch)
                 step = self.governor.look(memory.rss, memory.trim)
                 stream.chunk_bytes = self.governor.chunk_bytes
@@ -350,6 +361,56 @@ class _Run:
                 self._hand_over(writer, batch)
             writer.drain()
             self._tell_committed(writer)
+
+    def _exploding(self, blocks: Blocks, means: Means, chooser: Chooser) -> Exploding | None:
+        """Return what explodes block references; None if none is to be."""
+        if self.scope.explodes is None:
+            return None
+        index = Index(
+            self._stream("BLOCKS"), self.found.codec, self.plan.units.metres, self.scope.explodes,
+            self.options.explode_limit,
+        )  # fmt: skip
+        shop = Workshop(
+            codec=self.found.codec, metres=self.plan.units.metres, blocks=blocks, means=means, chooser=chooser,
+            scope=self.scope, index=index, true_names=self.found.true_names, dictionaries=self.dictionaries,
+            drawn=self.options.colors is Colors.DRAWING, names=Names(), region=self.plan.region,
+        )  # fmt: skip
+        return Exploding(self.source, shop)
+
+    def _take_content(
+        self, chunk: Chunk, exploding: Exploding, chooser: Chooser, writer: Writer, batch: Batch
+    ) -> Batch:
+        """Explode a chunk's block references into the batch; returns the batch that goes on."""
+        view = self.scope.view(chunk, heads(chunk, self.found.codec))
+        frame = Frame(np.array(self.plan.origin), self._same(), self.identity, view.layouts, self.plan.levels)
+        # places are counted anew where the drawing is read for the second time
+        before = self.checkpoint.ordinal if self.scope.is_content(self.checkpoint.section) else 0
+        for part, held in exploding.parts(chunk, view, self._block_names(chunk), before):
+            if batch.entities >= PART:
+                batch.whole = False
+                writer.put(batch)
+                batch = Batch(checkpoint=self.checkpoint)
+                self._advanced(Phase.READ)
+                if cause := self.should_leave():
+                    raise Left(cause, self.checkpoint.current_batch_number, self.checkpoint.entities_read)
+            raised(part, chooser.elements, frame)
+            self.spool.add(part.center - np.where(part.layout[:, None] > 0, 0.0, frame.origin), part.size)
+            for table, content in tables_of(
+                part, held, chooser.elements, self.checkpoint.elements_written + 1, frame
+            ).items():  # fmt: skip
+                batch.add(table, content)
+            batch.entities += part.count
+            self._tell(part.notes, batch)
+            now = self.checkpoint
+            self.checkpoint = replace(
+                now, elements_written=now.elements_written + len(part.element),
+                content_read=now.content_read + part.count, content_matched=now.content_matched + part.matched,
+            )  # fmt: skip
+        self.checkpoint = replace(
+            self.checkpoint, section=chunk.next.section, byte_offset=chunk.next.offset, line_number=chunk.next.line,
+            ordinal=before + int((~chunk.follower).sum()),
+        )  # fmt: skip
+        return batch
 
     def _hand_over(self, writer: Writer, batch: Batch) -> None:
         self.checkpoint = replace(
@@ -378,7 +439,9 @@ class _Run:
             raise MemoryLimitError(f"{limit} MB are too few for this drawing: {memory.rss() >> 20} MB are in use")
         raise Left("memory", self.checkpoint.current_batch_number, self.checkpoint.entities_read)
 
-    def _take(self, chunk: Chunk, chooser: Chooser, builder: Builder, batch: Batch) -> None:
+    def _take(
+        self, chunk: Chunk, chooser: Chooser, builder: Builder, exploding: Exploding | None, batch: Batch
+    ) -> None:
         """Read, match and build a chunk into the batch."""
         view = self.scope.view(chunk, heads(chunk, self.found.codec))
         head = view.head
@@ -386,6 +449,8 @@ class _Run:
         true_names = [self.found.true_names.get(name.upper(), name) for name in block_names]
         rule, reasons = chooser.choose(chunk, head, (block_names, block_of), true_names)
         reasons = self.scope.apply(view, rule, reasons)
+        if exploding is not None:
+            reasons = exploding.mark(chunk, view, (block_names, block_of), rule, reasons)
         bad = bad_entities(chunk)
         rule[bad] = -1
         bad = bad[~head.paper[bad]]
@@ -525,12 +590,18 @@ class _Run:
         return names, of
 
     def _notes(self, blocks: _LazyBlocks, batch: Batch) -> None:
-        for code, message in blocks.take_notes():
-            if message in self.told:
+        self._tell([Found(code=code, message=message) for code, message in blocks.take_notes()], batch)
+
+    def _tell(self, notes: list[Found], batch: Batch) -> None:
+        """Tell what concerns the drawing, each once."""
+        for note in notes:
+            if note.message in self.told:
                 continue
-            self.told.add(message)
-            batch.add("conversion_issues", pa.table({"code": [code], "severity": ["notice"], "message": [message]}))
-            self.on_event(Found(code=code, message=message))
+            self.told.add(note.message)
+            handle = pa.array([note.handle or None], type=pa.string())
+            row = {"code": [note.code], "severity": ["notice"], "handle": handle, "message": [note.message]}
+            batch.add("conversion_issues", pa.table(row))
+            self.on_event(note)
 
     # --- end --------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,9 @@ An entity's layout is told by where it stands: the model and the active layout i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +20,7 @@ from dxfd.convert.read.layouts import MODEL_NAME, Layouts, layouts
 from dxfd.convert.read.skim import Layer, Section, Skim
 from dxfd.convert.read.source import Source
 from dxfd.convert.read.stream import Chunk, Stream
-from dxfd.convert.types import ConvertOptions, First, HiddenLayers
+from dxfd.convert.types import BOX, EXPLODE, ConvertOptions, First, HiddenLayers
 
 LAYER_HIDDEN: Final = "layer_hidden"
 INVISIBLE: Final = "invisible"
@@ -62,8 +64,12 @@ class Scope:
         self.layouts: Layouts = layouts(source, found.sections, found.codec, blocks, options.layouts)
         self._entities = [s for s in found.sections if s.name == "ENTITIES"]
         self._once: list[Section] = [*self._entities, *self.layouts.others]
-        self.sections: list[Section] = self._once * (1 if options.first is First.ALL else 2)
+        self._passes = 1 if options.first is First.ALL else 2
+        self.explodes = policy(options, found.true_names)
+        self.sections: list[Section] = self._once * self._passes
         """What a stream reads, twice where structure comes first: the checkpoint counts them."""
+        if self.explodes is not None:
+            self.sections += [replace(section, name=f"{section.name} (content)") for section in self._once]
         self._known = self.layouts.known
         self.skips_hidden = options.hidden_layers is HiddenLayers.SKIP
         self.layers: dict[str, Layer] = {name.upper(): layer for name, layer in found.layers.items()}
@@ -77,6 +83,15 @@ class Scope:
         """Return whether what lies on a layer is left out."""
         known = self.layers.get(layer.upper())
         return self.skips_hidden and known is not None and (known.frozen or known.off)
+
+    def freezes(self, layer: str) -> bool:
+        """Return whether what is inserted on a layer is left out, whatever layers its content has."""
+        known = self.layers.get(layer.upper())
+        return self.skips_hidden and known is not None and known.frozen
+
+    def is_content(self, section: int) -> bool:
+        """Return whether a section is read for the second time: for the content of its block references."""
+        return section >= self._passes * len(self._once) > 0
 
     def view(self, chunk: Chunk, head: Heads) -> View:
         """Return which entities of a chunk are converted."""
@@ -94,7 +109,7 @@ class Scope:
 
     def elsewhen(self, chunk: Chunk, rule: Ints, elements: list[Element]) -> Bools | None:
         """Return (E,) which entities another pass takes; None if there is but one."""
-        if len(self.sections) == len(self._once):
+        if self._passes == 1:
             return None
         early = np.array([*(comes_first(element) for element in elements), False], dtype=np.bool_)[rule]
         early = early[chunk.owner]
@@ -102,7 +117,7 @@ class Scope:
 
     def is_early(self, chunk: Chunk) -> bool:
         """Return whether a chunk belongs to the first of two passes."""
-        return chunk.place.section < len(self._once) < len(self.sections)
+        return self._passes > 1 and chunk.place.section < len(self._once)
 
     def apply(self, view: View, rule: Ints, reasons: tuple[list[str], Ints]) -> tuple[list[str], Ints]:
         """Take what is out of scope from its rules, in place, and return the reasons with those added."""
@@ -129,3 +144,17 @@ class Scope:
 def comes_first(element: Element) -> bool:
     """Return whether an element belongs to what shows the building: structure, walls, floors."""
     return element.discipline == "STR" or element.ifc_class in _FIRST_CLASSES
+
+
+def policy(options: ConvertOptions, true_names: dict[str, str]) -> Callable[[str], bool] | None:
+    """Return which blocks (by name in capitals) are to be exploded; None if none is."""
+    words = [name.upper() for name in options.blocks]
+    patterns = ["*" if word == EXPLODE.upper() else word for word in words if word != BOX.upper()]
+    if not patterns:
+        return None
+
+    def wanted(name: str) -> bool:
+        names = (name, true_names.get(name, name).upper())
+        return any(fnmatchcase(each, pattern) for each in names for pattern in patterns)
+
+    return wanted

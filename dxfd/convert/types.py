@@ -196,7 +196,7 @@ class ConvertOptions:
     xdata: bool = False
     layouts: tuple[str, ...] = (MODEL,)
     blocks: tuple[str, ...] = (BOX,)
-    explode_limit: int = 1_000_000
+    explode_limit: int = 10_000_000
     tolerance_m: float = 0.005
     clip_endless: bool = False
     dwg: DwgOptions = DwgOptions()

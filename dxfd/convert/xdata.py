@@ -1,8 +1,8 @@
 """What programs keep with an entity: extended data (XDATA) and the records of its extension dictionary, as properties.
 
 One property an application or record: its tags as JSON, [[code, value], ...], points as [x, y, z]. Nothing is
-understood and nothing is lost. Costs 25 microseconds an entity with four values, ten times what a line takes: it is done
-on request only.
+understood and nothing is lost. Costs 25 microseconds an entity with four values, ten times what a line takes: it is
+done on request only.
 """
 
 from __future__ import annotations

@@ -206,7 +206,8 @@ def _ledger(database: Database) -> None:
         " SELECT f.entity_type, f.layer, f.block, f.space, f.layout, f.origin, f.outcome, f.reason, s.total,"
         " f.first_handle"
         " FROM (SELECT SUM(count) AS total, MIN(rowid) AS first FROM _ledger"
-        " GROUP BY entity_type, layer, block, space, layout, origin, outcome, reason) s"
+        " GROUP BY entity_type, layer, block, space, layout, origin, outcome, reason"
+        " HAVING SUM(count) > 0) s"
         " JOIN _ledger f ON f.rowid = s.first ORDER BY s.first"
     )
     database.execute("DROP TABLE _ledger")

@@ -39,19 +39,43 @@ def make(handle: Words, ordinal: Words, identity: tuple[int, int]) -> Any:
         identity: of suffix().
     """
     body = np.where(handle > 0, handle & _HANDLE_BITS, ordinal | _NO_HANDLE)
-    place = np.arange(0, 22 * len(body) + 1, 22, dtype=np.int32)
     if kernel is None:
         text = _spelt(body, identity)
     else:
         text = np.empty((len(body), 22), dtype=np.uint8)
         kernel.guids(body, *identity, ALPHABET, text)
-    return pa.Array.from_buffers(pa.string(), len(body), [None, pa.py_buffer(place), pa.py_buffer(text)])
+    return _column(text)
 
 
 def _spelt(body: Words, identity: tuple[int, int]) -> npt.NDArray[np.uint8]:
     high = (body << np.uint64(8)) | np.uint64(identity[0])
-    low = np.full(len(body), identity[1], dtype=np.uint64)
-    digits = np.empty((len(body), 22), dtype=np.uint8)
+    return _digits(high, np.full(len(body), identity[1], dtype=np.uint64))
+
+
+def inside(handle: Words, ordinal: Words, identity: tuple[int, int], key: Words) -> Any:
+    """Return identifiers of what block references consist of: they begin like that of the reference.
+
+    Args:
+        handle: (n,) uint64 of the drawing's entity; 0 = none.
+        ordinal: (n,) uint64 of the same.
+        identity: of suffix().
+        key: (n,) uint64, hash of the way from there down.
+    """
+    body = np.where(handle > 0, handle & _HANDLE_BITS, ordinal | _NO_HANDLE)
+    low = key ^ np.uint64(identity[1])
+    more = ((key * np.uint64(0xBF58476D1CE4E5B9)) >> np.uint64(56)) ^ np.uint64(identity[0])
+    return _column(_digits((body << np.uint64(8)) | more, low))
+
+
+def _column(text: npt.NDArray[np.uint8]) -> Any:
+    """Return the (n, 22) characters as an Arrow string array."""
+    place = np.arange(0, 22 * len(text) + 1, 22, dtype=np.int32)
+    return pa.Array.from_buffers(pa.string(), len(text), [None, pa.py_buffer(place), pa.py_buffer(text)])
+
+
+def _digits(high: Words, low: Words) -> npt.NDArray[np.uint8]:
+    """Return 128 bits as 22 characters."""
+    digits = np.empty((len(high), 22), dtype=np.uint8)
     digits[:, 0] = (high >> np.uint64(62)).astype(np.uint8)
     for k in range(1, 11):
         digits[:, k] = ((high >> np.uint64(62 - 6 * k)) & np.uint64(63)).astype(np.uint8)

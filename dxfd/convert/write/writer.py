@@ -21,11 +21,12 @@ _POLL_S: Final = 0.2
 
 @dataclass(slots=True, kw_only=True)
 class Batch:
-    """What is committed together."""
+    """What is committed together; of more than memory should hold, part by part, the last one being `whole`."""
 
     tables: dict[str, list[pa.Table]] = field(default_factory=dict)
     checkpoint: Checkpoint
     entities: int = 0
+    whole: bool = True
 
     def add(self, table: str, rows: pa.Table) -> None:
         """Append rows of one database table."""
@@ -41,6 +42,7 @@ class Writer:
         self._queue: queue.Queue[Batch | None] = queue.Queue(maxsize=1)
         self._done: queue.Queue[Checkpoint] = queue.Queue()
         self._error: BaseException | None = None
+        self._open = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
@@ -89,6 +91,9 @@ class Writer:
         while True:
             batch = self._queue.get()
             if batch is None:
+                if self._open:  # left in the middle of a batch: it is done again
+                    self._open = False
+                    _rollback(self._database)
                 return
             if self._error is not None:
                 continue  # keep the queue moving so that put() can see the error
@@ -99,22 +104,29 @@ class Writer:
 
     def _commit(self, batch: Batch) -> None:
         database = self._database
-        database.execute("BEGIN IMMEDIATE")
+        if not self._open:
+            database.execute("BEGIN IMMEDIATE")
+            self._open = True
         try:
             faults.point("write.begun")
             for table, parts in batch.tables.items():
                 for part in parts:
                     database.ingest(table, part)
-            faults.point("write.rows")
-            write_checkpoint(database, batch.checkpoint)
-            faults.point("write.commit")
-            database.execute("COMMIT")
+            if batch.whole:
+                faults.point("write.rows")
+                write_checkpoint(database, batch.checkpoint)
+                faults.point("write.commit")
+                database.execute("COMMIT")
+                self._open = False
         except BaseException:
+            self._open = False
             _rollback(database)
             raise
-        faults.point("write.committed")
+        if batch.whole:
+            faults.point("write.committed")
         batch.tables.clear()
-        self._done.put(batch.checkpoint)
+        if batch.whole:
+            self._done.put(batch.checkpoint)
 
 
 def _rollback(database: Database) -> None:

@@ -1,0 +1,1 @@
+"""The content of block references as elements of their own: which, how many, where. See expand.py."""

@@ -1,0 +1,397 @@
+"""Block references to elements: level by level, for many references at a time, in parts of bounded size.
+
+The order of the elements: reference after reference; within one, the block's own entities as they stand in it, then the
+content of the references in it, one level down, and so on. A reference to more than a part goes down by itself instead:
+its own entities, then each reference in it, whole. Either way it depends on the reference alone, not on how many are
+worked on together.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dxfd.convert.build.portable import within_reach
+from dxfd.convert.build.ragged import Bools, Floats, Ints, offsets
+from dxfd.convert.explode.pieces import Piece, Workshop, piece
+from dxfd.convert.explode.places import References, Words, inside, laid_out, mixed, rigid, scale_of
+from dxfd.convert.read.source import Source
+from dxfd.convert.read.stream import Stream
+from dxfd.convert.region import OUTSIDE
+from dxfd.convert.types import Found
+
+PART: Final = 20_000
+"""Entities made into elements at a time."""
+_CHUNK_BYTES: Final = 2 << 20
+_POINTS: Final = 2_000_000
+"""Points of bodies that are turned at a time."""
+_CACHE_BYTES: Final = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Elements of exploded references, in order, and the account of as many entities.
+
+    Attributes:
+        element: (n,) number of each element's rule.
+        flat: (n,) it has no height but that of its rule.
+        center, size: (n, 3) metres, WCS.
+        length: (n,) metres, NaN where it is not known.
+        vertices, faces: Arrow binary arrays (n,).
+        kind, layer, block, handle: Arrow string arrays (n,).
+        rgba: Arrow string array (n,) or None.
+        key: (n,) hash of the way down to the entity.
+        top, ordinal: (n,) handle and place of the drawing's entity.
+        layout: (n,) of the drawing's entity.
+        entity: (n,) where that stands among those that it was taken from.
+        properties: (row, name, value); rows grow.
+        ledger: rows of the account with a column `at`: layout of each.
+        count, matched: entities, and those that became elements.
+        notes: what is wrong with the content.
+    """
+
+    element: Ints
+    flat: Bools
+    center: Floats
+    size: Floats
+    length: Floats
+    vertices: Any
+    faces: Any
+    kind: Any
+    layer: Any
+    block: Any
+    handle: Any
+    rgba: Any
+    key: Words
+    top: Words
+    ordinal: Words
+    layout: Ints
+    entity: Ints
+    properties: pa.Table
+    ledger: pa.Table
+    count: int
+    matched: int
+    notes: list[Found]
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Elements of one piece at many references."""
+
+    order: Ints
+    tops: Ints
+    columns: dict[str, Any]
+    own: Ints
+    held: pa.Table
+    heads: Ints
+    others: pa.Table
+    first: int
+    ledger: pa.Table
+
+
+class Expander:
+    """The exploded references of one drawing."""
+
+    def __init__(self, source: Source, shop: Workshop) -> None:
+        self._source = source
+        self._shop = shop
+        self._cache: OrderedDict[tuple[Any, ...], tuple[list[Piece], int]] = OrderedDict()
+        self._bytes = 0
+
+    def parts(self, references: References) -> Iterator[Part]:
+        """Yield the elements of references, in their order."""
+        total = int(references.cells.sum())
+        for first in range(0, total, PART):
+            yield from self._parts(laid_out(references, first, min(total, first + PART)))
+
+    def _parts(self, cells: References) -> Iterator[Part]:
+        weight = np.array([self._shop.index.get(self._name(k)).weight for k in cells.block.tolist()], dtype=np.int64)
+        begin = 0
+        while begin < len(cells):
+            if weight[begin] > PART:
+                yield from self._large(cells.take(np.array([begin])))
+                begin += 1
+                continue
+            sums = np.cumsum(weight[begin:])
+            over = np.flatnonzero((sums > PART) | (weight[begin:] > PART))
+            end = begin + (int(over[0]) if len(over) else len(sums))
+            yield self._levels(cells.take(np.arange(begin, end)))
+            begin = end
+
+    def _large(self, cell: References) -> Iterator[Part]:
+        """Go down into one reference: its own entities stretch by stretch, then the references in it."""
+        below: list[References] = []
+        zero = np.zeros(1, dtype=np.int64)
+        for made in self._read(*self._key(cell)[0]):
+            yield self._joined([self._placed(made, cell, zero, zero)], [made], [1])
+            below.append(self._below(made, cell))
+        for references in below:
+            yield from self.parts(references)
+
+    def _levels(self, cells: References) -> Part:
+        """Return all elements of some references, one level after the other."""
+        found: list[_Rows] = []
+        used: list[Piece] = []
+        times: list[int] = []
+        level, here, tops = 0, cells, np.arange(len(cells))
+        while len(here):
+            groups: dict[tuple[Any, ...], list[int]] = {}
+            for k, key in enumerate(self._key(here)):
+                groups.setdefault(key, []).append(k)
+            below: list[tuple[References, Ints, Ints]] = []
+            for key, rows in groups.items():
+                at = np.array(rows, dtype=np.int64)
+                some = here.take(at)
+                for number, made in enumerate(self._pieces(key)):
+                    # reference of the drawing, level, reference of this level, stretch: the order of the elements
+                    order = ((tops[at] * 64 + min(level, 63)) << 32) + (at << 12) + min(number, 4095)
+                    found.append(self._placed(made, some, order, tops[at]))
+                    used.append(made)
+                    times.append(len(at))
+                    if n := len(made.below):
+                        below.append((self._below(made, some), np.repeat(tops[at], n), np.repeat(at, n)))
+            if not below:
+                break
+            whole = _together([part[0] for part in below])
+            order = np.argsort(np.concatenate([part[2] for part in below]), kind="stable")
+            whole, tops = whole.take(order), np.concatenate([part[1] for part in below])[order]
+            tops = np.repeat(tops, whole.cells)
+            here = laid_out(whole, 0, int(whole.cells.sum()))
+            level += 1
+        return self._joined(found, used, times)
+
+    # --- pieces -----------------------------------------------------------------------------------------------------
+
+    def _name(self, number: int) -> str:
+        return self._shop.names.names[number]
+
+    def _key(self, cells: References) -> list[tuple[Any, ...]]:
+        """Return what the pieces of each reference depend on."""
+        scale = scale_of(cells.matrix)
+        return list(zip(cells.block.tolist(), scale.tolist(), cells.layer.tolist(), cells.color.tolist(), strict=True))
+
+    def _pieces(self, key: tuple[Any, ...]) -> list[Piece]:
+        known = self._cache.get(key)
+        if known is None:
+            made = list(self._read(*key))
+            known = made, sum(p.bytes for p in made)
+            self._cache[key] = known
+            self._bytes += known[1]
+            while self._bytes > _CACHE_BYTES and len(self._cache) > 1:
+                _, (_, size) = self._cache.popitem(last=False)
+                self._bytes -= size
+        else:
+            self._cache.move_to_end(key)
+        return known[0]
+
+    def _read(self, block: int, scale: float, layer: int, color: int) -> Iterator[Piece]:
+        """Yield the pieces of a block's content, read from the drawing."""
+        name = self._name(block)
+        stream = Stream(self._source, [self._shop.index.get(name).extent.section(name)], _CHUNK_BYTES)
+        first = 0
+        for chunk in stream.chunks(stream.first_place(), PART):
+            made = piece(self._shop, chunk, name, first, scale, self._name(layer), color)
+            first += made.count
+            yield made
+
+    # --- placing ----------------------------------------------------------------------------------------------------
+
+    def _placed(self, made: Piece, cells: References, order: Ints, tops: Ints) -> _Rows:
+        """Return a piece's elements at each of some references; `order` (m,) and `tops` (m,) are the references'."""
+        m, n = len(cells), len(made.element)
+        times, again = np.repeat(np.arange(m), n), np.tile(np.arange(n), m)
+        at, of = pa.array(again), pa.array(times)
+        stiff, columns = _bodies(made, cells)
+        columns |= {
+            "element": made.element[again], "flat": made.flat[again] & _level(cells.matrix)[times],
+            "length": np.where(stiff[times], made.length[again], np.nan),
+            "kind": made.kind.take(at), "layer": made.layer.take(at), "block": made.block.take(at),
+            "handle": pc.binary_join_element_wise(cells.path.take(of), made.handle.take(at), "/"),
+            "key": mixed(cells.key[times], made.key[again]), "top": cells.handle[times],
+            "ordinal": cells.ordinal[times], "layout": cells.layout[times], "entity": cells.entity[times],
+            "rgba": pa.nulls(n * m, pa.string()) if made.rgba is None else made.rgba.take(at),
+        }  # fmt: skip
+        held = made.properties
+        row = held["row"].to_numpy()
+        own = np.flatnonzero(row < n)
+        others = np.flatnonzero(row >= n)
+        return _Rows(
+            np.repeat(order, n), np.repeat(tops, n), columns,
+            (np.arange(m)[:, None] * n + row[own][None, :]).ravel(), held.take(pa.array(np.tile(own, m))),
+            np.repeat(tops, len(others)), held.take(pa.array(np.tile(others, m))),
+            order[0] if m else 0, _times(made.ledger, m, cells),
+        )  # fmt: skip
+
+    def _below(self, made: Piece, cells: References) -> References:
+        """Return the references in a piece at each of some references."""
+        m, n = len(cells), len(made.below)
+        inner, outer = made.below.take(np.tile(np.arange(n), m)), cells.take(np.repeat(np.arange(m), n))
+        step = np.einsum("nij,nkj->nki", outer.matrix[:, :, :3], inner.step)
+        return References(
+            inner.block, inside(outer.matrix, inner.matrix), inner.cells, inner.columns, step, inner.layer, inner.color,
+            pc.binary_join_element_wise(outer.path, inner.path, "/"), mixed(outer.key, inner.key),
+            outer.handle, outer.ordinal, outer.layout, outer.entity,
+        )  # fmt: skip
+
+    def _wanted(self, columns: dict[str, Any]) -> Bools:
+        """Return (n,) which elements lie in the region that is converted; sheets have none."""
+        wanted = np.ones(len(columns["element"]), dtype=np.bool_)
+        region = self._shop.region
+        if region is not None:
+            low, high = (columns["center"][:, :2] + k * columns["size"][:, :2] / 2 for k in (-1, 1))
+            wanted = (high >= (region.min_x, region.min_y)).all(axis=1)
+            wanted &= (low <= (region.max_x, region.max_y)).all(axis=1)
+            wanted |= columns["layout"] > 0
+        return wanted
+
+    def _joined(self, found: list[_Rows], used: list[Piece], times: list[int]) -> Part:
+        """Return the elements of all pieces in order."""
+        sizes = [len(rows.order) for rows in found]
+        order = np.argsort(np.concatenate([rows.order for rows in found]), kind="stable")
+        index = pa.array(order)
+        columns = {}
+        for name, first in found[0].columns.items():
+            parts = [rows.columns[name] for rows in found]
+            whole = np.concatenate(parts) if isinstance(first, np.ndarray) else pa.concat_arrays(parts)
+            columns[name] = whole[order] if isinstance(first, np.ndarray) else whole.take(index)
+        tops = np.concatenate([rows.tops for rows in found])[order]
+        elevation = np.array([e.elevation_m for e in self._shop.chooser.elements])
+        columns["center"][:, 2] += np.where(columns["flat"], elevation[columns["element"]], 0.0)
+        ledger = pa.concat_tables([found[k].ledger for k in np.argsort([r.first for r in found], kind="stable")])
+        near = within_reach(columns["center"]) & within_reach(columns["size"])
+        wanted = near & self._wanted(columns)
+        kept, far, away = np.flatnonzero(wanted), np.flatnonzero(~near), np.flatnonzero(near & ~wanted)
+        properties = _properties(found, sizes, order, tops, kept)
+        if len(kept) < len(order):
+            lost = _lost(columns, far, "error", "out_of_range"), _lost(columns, away, "skipped", OUTSIDE)
+            ledger = pa.concat_tables([ledger, *(table for table in lost if table.num_rows)])
+            columns = {
+                name: value[kept] if isinstance(value, np.ndarray) else value.take(pa.array(kept))
+                for name, value in columns.items()
+            }
+        return Part(
+            **columns, properties=properties, ledger=ledger,
+            count=sum(p.count * k for p, k in zip(used, times, strict=True)),
+            matched=sum(p.matched * k for p, k in zip(used, times, strict=True)) - len(far) - len(away),
+            notes=[note for p in used for note in p.notes],
+        )  # fmt: skip
+
+
+def _level(matrix: Floats) -> Bools:
+    """Return (n,) whether (n, 3, 4) matrices leave what lies at height 0 there."""
+    return np.asarray((np.abs(matrix[:, 2, [0, 1, 3]]) < 1e-9).all(axis=1), dtype=np.bool_)
+
+
+def _bodies(made: Piece, cells: References) -> tuple[Bools, dict[str, Any]]:
+    """Return which references keep lengths, and the columns of bodies: centre, size, vertices, faces."""
+    m, n = len(cells), len(made.element)
+    bodies = made.bodies
+    scale = scale_of(cells.matrix)
+    turn = cells.matrix[:, :, :3] / scale[:, None, None]
+    stiff = rigid(turn)
+    mirrored = np.linalg.det(np.nan_to_num(turn)) < 0
+    center, size = np.empty((m * n, 3)), np.empty((m * n, 3))
+    count = len(bodies.points)
+    local = np.empty((m * count, 3), dtype="<f4")
+    step = max(1, _POINTS // max(count, 1))
+    counts = np.diff(bodies.vertex_offset)
+    for first in range(0, m if n else 0, step):
+        last = min(m, first + step)
+        world = np.einsum("nij,vj->nvi", turn[first:last], bodies.points) + cells.matrix[first:last, None, :, 3]
+        low = np.minimum.reduceat(world, bodies.vertex_offset[:-1], axis=1)
+        high = np.maximum.reduceat(world, bodies.vertex_offset[:-1], axis=1)
+        middle = (low + high) / 2
+        center[first * n : last * n] = middle.reshape(-1, 3)
+        size[first * n : last * n] = (high - low).reshape(-1, 3)
+        local[first * count : last * count] = (world - np.repeat(middle, counts, axis=1)).reshape(-1, 3)
+    faces = np.tile(bodies.faces.astype("<u4"), (m, 1))
+    other = np.repeat(mirrored, len(bodies.faces))
+    faces[other] = faces[other][:, ::-1]
+    columns = {
+        "center": center, "size": size, "vertices": _blobs(local, _tiled(bodies.vertex_offset, m)),
+        "faces": _blobs(faces, _tiled(bodies.face_offset, m)),
+    }  # fmt: skip
+    return stiff, columns
+
+
+def _tiled(offset: Ints, times: int) -> Ints:
+    return offsets(np.tile(np.diff(offset), times))
+
+
+def _blobs(values: np.ndarray, offset: Ints) -> Any:
+    """Return an Arrow binary array over (N, 3) values of four bytes each, without copying them."""
+    place = pa.py_buffer((offset * 12).astype(np.int32))
+    return pa.Array.from_buffers(
+        pa.binary(), len(offset) - 1, [None, place, pa.py_buffer(np.ascontiguousarray(values))]
+    )
+
+
+def _times(ledger: pa.Table, m: int, cells: References) -> pa.Table:
+    """Return a piece's account for some references, by the layout of each."""
+    parts = []
+    for layout in dict.fromkeys(cells.layout.tolist()):
+        rows = np.flatnonzero(cells.layout == layout)
+        path = cells.path[int(rows[0])].as_py()
+        table = ledger.set_column(
+            ledger.schema.get_field_index("count"), "count", pc.multiply(ledger["count"], len(rows))
+        )
+        handles = [f"{path}/{handle}" for handle in ledger["first_handle"].to_pylist()]
+        table = table.set_column(
+            table.schema.get_field_index("first_handle"), "first_handle", pa.array(handles, type=pa.string())
+        )
+        parts.append(table.append_column("at", pa.array([layout] * table.num_rows, type=pa.int64())))
+    del m
+    return pa.concat_tables(parts)
+
+
+def _lost(columns: dict[str, Any], lost: Ints, outcome: str, reason: str) -> pa.Table:
+    """Return the rows of the account that make something else of elements."""
+    at = pa.array(lost)
+    rows = []
+    for became, why, count in (("element", "", -1), (outcome, reason, 1)):
+        rows += [
+            {
+                "entity_type": kind, "layer": layer, "block": block, "space": "model", "layout": "Model",
+                "origin": "content", "outcome": became, "reason": why, "count": count, "first_handle": handle,
+                "at": where,
+            }
+            for kind, layer, block, handle, where in zip(
+                columns["kind"].take(at).to_pylist(), columns["layer"].take(at).to_pylist(),
+                columns["block"].take(at).to_pylist(), columns["handle"].take(at).to_pylist(),
+                columns["layout"][lost].tolist(), strict=True,
+            )
+        ]  # fmt: skip
+    return pa.Table.from_pylist(rows) if rows else pa.table({})
+
+
+def _properties(found: list[_Rows], sizes: list[int], order: Ints, tops: Ints, kept: Ints) -> pa.Table:
+    """Return the properties by row; those of exploded references go to the first element of the drawing's reference."""
+    place = np.full(len(order), -1, dtype=np.int64)
+    left = np.full(len(order), -1, dtype=np.int64)
+    left[kept] = np.arange(len(kept))
+    place[order] = left
+    heads, at = np.unique(tops[kept], return_index=True)
+    first = dict(zip(heads.tolist(), at.tolist(), strict=True))
+    rows, tables = [], []
+    for begin, part in zip(np.cumsum([0, *sizes[:-1]]).tolist(), found, strict=True):
+        rows += [place[begin + part.own], np.array([first.get(t, -1) for t in part.heads.tolist()], dtype=np.int64)]
+        tables += [part.held, part.others]
+    row = np.concatenate(rows)
+    whole = pa.concat_tables(tables).drop_columns(["row"])
+    at = np.argsort(row, kind="stable")
+    at = at[row[at] >= 0]
+    return whole.take(pa.array(at)).append_column("row", pa.array(row[at]))
+
+
+def _together(parts: list[References]) -> References:
+    got = []
+    for name in References.__slots__:
+        values = [getattr(part, name) for part in parts]
+        got.append(np.concatenate(values) if isinstance(values[0], np.ndarray) else pa.concat_arrays(values))
+    return References(*got)

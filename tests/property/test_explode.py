@@ -1,0 +1,349 @@
+"""Exploded blocks against ezdxf: every entity is accounted for and stands where ezdxf puts it; bounded, resumable."""
+
+from __future__ import annotations
+
+import collections
+import random
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import ezdxf
+import numpy as np
+import pytest
+from ezdxf import path as ezpath
+from ezdxf.math import Matrix44
+
+from dxfd.convert.explode import expand
+from dxfd.convert.types import Colors, HiddenLayers, Left, ResumePolicy
+from tests.support import convert as cv
+from tests.support.corpus import CORPUS
+
+LARGEST_BYTES = 300_000
+MOST_CONTENT = 20_000
+
+
+@pytest.fixture(scope="module")
+def folder():
+    with cv.fast_folder() as name:
+        yield Path(name)
+
+
+def convert(source: Path, folder: Path, **more: Any) -> cv.Run:
+    templates = cv.rules(folder / "all.toml")
+    return cv.convert(
+        source, folder / "out.db", templates=templates, units="m", max_errors=10**9,
+        **{"blocks": ("explode",), "resume": ResumePolicy.RESTART, **more},
+    )  # fmt: skip
+
+
+# --- what ezdxf makes of it --------------------------------------------------------------------------------------
+
+
+def content(doc: Any, insert: Any, matrix: Matrix44, way: str) -> Iterator[tuple[str, Any, Matrix44]]:
+    """Yield handles, entity and matrix of all that a reference consists of, itself included."""
+    yield way, insert, matrix
+    block = doc.blocks.get(insert.dxf.name)
+    hidden = "/" in way and insert.dxf.invisible  # of the states of a dynamic block, the one that is not shown
+    if block is None or not len(block) or hidden:
+        return
+    many = insert.mcount > 1
+    for cell, one in enumerate(insert.multi_insert() if many else [insert]):
+        here = f"{way}#{cell}" if many else way
+        inner = one.matrix44() * matrix
+        for entity in block:
+            if entity.dxftype() == "INSERT":
+                yield from content(doc, entity, inner, f"{here}/{entity.dxf.handle}")
+            else:
+                yield f"{here}/{entity.dxf.handle}", entity, inner
+
+
+def box_of(entity: Any, matrix: Matrix44) -> tuple[np.ndarray, np.ndarray] | None:
+    kind = entity.dxftype()
+    if kind in {"LINE", "ARC", "CIRCLE", "ELLIPSE", "LWPOLYLINE"}:
+        if (kind != "ELLIPSE" and entity.dxf.get("thickness", 0)) or (kind == "LWPOLYLINE" and entity.has_width):
+            return None
+        points = list(ezpath.make_path(entity).transform(matrix).flattening(0.001))
+    elif kind == "3DFACE":
+        points = [matrix.transform(v) for v in entity.wcs_vertices()]
+    else:
+        return None
+    at = np.array([tuple(p) for p in points])
+    return at.min(axis=0), at.max(axis=0)
+
+
+def compare(run: cv.Run, doc: Any) -> tuple[list[str], int]:
+    """Return what is elsewhere than in ezdxf's eyes, and how many places were compared."""
+    rows = run.rows(
+        "SELECT dxf_handle, center_x, center_y, center_z, bbox_x, bbox_y, bbox_z"
+        " FROM elements_meta m JOIN element_transforms t ON t.id = m.id WHERE dxf_handle LIKE '%/%'"
+    )
+    ((ox, oy, oz),) = run.rows("SELECT offset_x, offset_y, offset_z FROM coordinate_metadata")
+    ours = {row[0]: (np.add(row[1:4], (ox, oy, oz)), np.array(row[4:])) for row in rows}
+    assert len(ours) == len(rows)
+    wrong, compared = [], 0
+    for insert in doc.modelspace().query("INSERT"):
+        for way, entity, matrix in content(doc, insert, Matrix44(), insert.dxf.handle):
+            box = box_of(entity, matrix)
+            if box is None or way not in ours:
+                continue
+            compared += 1
+            center, size = ours[way]
+            slack = 0.02 + 1e-6 * float(np.abs(box).max()) + 1e-4 * float(np.abs(box[1] - box[0]).max())
+            if (
+                not (np.abs(center - size / 2 - box[0]) < slack).all()
+                or not (np.abs(center + size / 2 - box[1]) < slack).all()
+            ):
+                wrong.append(f"{way} {entity}: {center - size / 2}..{center + size / 2}, ezdxf {box[0]}..{box[1]}")
+    return wrong, compared
+
+
+def counted(doc: Any) -> collections.Counter[str]:
+    """Return the entities of all references' content by type, references in it included."""
+    found: collections.Counter[str] = collections.Counter()
+    for insert in doc.modelspace().query("INSERT"):
+        found.update(e.dxftype() for way, e, _ in content(doc, insert, Matrix44(), "") if way)
+    return found
+
+
+def check(run: cv.Run, doc: Any) -> int:
+    """Assert that account and places are ezdxf's; return how many places were compared."""
+    assert cv.adds_up(run.report)
+    ours: collections.Counter[str] = collections.Counter()
+    for row in run.report.ledger:
+        if row.origin == "content":
+            ours[row.entity_type] += row.count
+    theirs = counted(doc)
+    assert ours == theirs
+    assert run.report.content_read == theirs.total()
+    wrong, compared = compare(run, doc)
+    assert not wrong, "\n".join(wrong[:5])
+    return compared
+
+
+# --- drawings ----------------------------------------------------------------------------------------------------
+
+
+def nested(path: Path, seed: int, blocks: int = 6, inserts: int = 12) -> Path:
+    """Write a drawing of blocks in blocks, placed every way there is."""
+    rng = random.Random(seed)
+    doc = ezdxf.new("R2010")
+    for name in ("A", "B", "C"):
+        doc.layers.add(name, color=rng.randrange(1, 250))
+    number = partial(rng.uniform, -20, 20)
+    made: list[str] = []
+
+    def reference(space: Any) -> None:
+        scale = rng.choice([(1, 1, 1), (2, 2, 2), (-1, 1, 1), (1, -1.5, 2), (0.5, 3, 1), (-2, -2, -2)])
+        attributes: dict[str, Any] = {
+            "xscale": scale[0], "yscale": scale[1], "zscale": scale[2], "rotation": rng.choice([0, 90, 33.3, -45]),
+            "layer": rng.choice(["0", "A", "B"]), "color": rng.choice([256, 0, 1, 77]),
+        }  # fmt: skip
+        if rng.random() < 0.3:
+            attributes |= {"row_count": rng.randrange(1, 4), "column_count": rng.randrange(1, 4)}
+            attributes |= {"row_spacing": number(), "column_spacing": number()}
+        if rng.random() < 0.4:
+            attributes["extrusion"] = rng.choice([(0, 0, -1), (0.3, 0.2, 1), (1, 0, 0)])
+        space.add_blockref(rng.choice(made), (number(), number(), number()), dxfattribs=attributes)
+
+    for k in range(blocks):
+        block = doc.blocks.new(f"K{k}", base_point=(number(), number(), number()))
+        layer = {"layer": rng.choice(["0", "A", "C"]), "color": rng.choice([256, 0, 5])}
+        block.add_line((number(), number(), number()), (number(), number()), dxfattribs=layer)
+        block.add_circle((number(), number()), 3, dxfattribs={"extrusion": (0, 0, -1), **layer})
+        block.add_arc((number(), number()), 4, 10, 200, dxfattribs=layer)
+        block.add_lwpolyline([(0, 0), (5, 0, 0, 0, 0.7), (5, 5)], close=True, dxfattribs=layer)
+        block.add_3dface([(0, 0, 0), (number(), 1, 0), (3, number(), 2), (0, 4, 1)], dxfattribs=layer)
+        block.add_attdef("TAG", (0, 0))
+        for _ in range(rng.randrange(3) if made else 0):
+            reference(block)
+        made.append(f"K{k}")
+    for _ in range(inserts):
+        reference(doc.modelspace())
+    doc.saveas(path)
+    return path
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_content_stands_where_ezdxf_puts_it(folder, seed):
+    source = nested(folder / "nested.dxf", seed)
+    run = convert(source, folder)
+    compared = check(run, ezdxf.readfile(source))
+    assert compared > 30
+
+
+DRAWINGS = sorted(
+    p for f in ("blocks", "arch", "entity", "mep", "civil") for p in (CORPUS / f).glob("*.[dD][xX][fF]")
+    if p.stat().st_size <= LARGEST_BYTES
+)  # fmt: skip
+
+
+@pytest.mark.skipif(not DRAWINGS, reason=f"no real drawings in {CORPUS} (DXF_CORPUS names the folder)")
+def test_real_drawings_are_exploded_exactly(folder):
+    compared = drawings = 0
+    for source in DRAWINGS:
+        try:
+            doc = ezdxf.readfile(source)
+            theirs = counted(doc)
+        except (ezdxf.DXFError, ValueError, RecursionError):
+            continue
+        if not theirs or theirs.total() > MOST_CONTENT:
+            continue
+        run = convert(source, folder)
+        drawings += 1
+        assert cv.adds_up(run.report), source.name
+        ours: collections.Counter[str] = collections.Counter()
+        for row in run.report.ledger:
+            if row.origin == "content":
+                ours[row.entity_type] += row.count
+        boxes = {k: v for k, v in theirs.items() if k != "INSERT"}
+        if not run.report.issues.get("duplicate_handle"):
+            assert {k: v for k, v in ours.items() if k != "INSERT"} == boxes, source.name
+            wrong, count = compare(run, doc)
+            assert not wrong, "\n".join([source.name, *wrong[:3]])
+            compared += count
+    assert drawings > 10
+    assert compared > 1000
+
+
+# --- layers, colours, attributes ---------------------------------------------------------------------------------
+
+
+def test_layer_zero_and_byblock_are_those_of_the_reference(tmp_path):
+    doc = ezdxf.new("R2010")
+    for name, color in (("RED", 1), ("GREEN", 3), ("BLUE", 5)):
+        doc.layers.add(name, color=color)
+    inner = doc.blocks.new("INNER")
+    for layer, color in (("0", 256), ("0", 0), ("GREEN", 256), ("GREEN", 0), ("GREEN", 2)):
+        inner.add_line((0, 0), (1, 0), dxfattribs={"layer": layer, "color": color})
+    outer = doc.blocks.new("OUTER")
+    outer.add_blockref("INNER", (0, 0), dxfattribs={"layer": "0", "color": 0})
+    outer.add_blockref("INNER", (0, 0), dxfattribs={"layer": "BLUE", "color": 256})
+    doc.modelspace().add_blockref("OUTER", (0, 0), dxfattribs={"layer": "RED", "color": 6})
+    doc.modelspace().add_blockref("INNER", (0, 0), dxfattribs={"layer": "RED"})
+    doc.saveas(tmp_path / "layers.dxf")
+    run = convert(tmp_path / "layers.dxf", tmp_path, colors=Colors.DRAWING)
+    red, green, blue, yellow, magenta = "1,0,0,1", "0,1,0,1", "0,0,1,1", "1,1,0,1", "1,0,1,1"
+    assert run.rows("SELECT dxf_layer, material_rgba FROM elements_meta ORDER BY id") == [
+        ("RED", red), ("RED", magenta), ("GREEN", green), ("GREEN", magenta), ("GREEN", yellow),
+        ("BLUE", blue), ("BLUE", blue), ("GREEN", green), ("GREEN", blue), ("GREEN", yellow),
+        ("RED", red), ("RED", red), ("GREEN", green), ("GREEN", red), ("GREEN", yellow),
+    ]  # fmt: skip
+
+
+def test_attributes_go_to_the_first_element_and_texts_to_each(tmp_path):
+    doc = ezdxf.new("R2010")
+    block = doc.blocks.new("PUMP")
+    block.add_attdef("TAG", (0, 0))
+    block.add_line((0, 0), (1, 0))
+    block.add_text("pump", dxfattribs={"insert": (0, 0)})
+    for k in range(2):
+        doc.modelspace().add_blockref("PUMP", (k, 0)).add_attrib("TAG", f"P-{k}", (0, 0))
+    doc.saveas(tmp_path / "pump.dxf")
+    run = convert(tmp_path / "pump.dxf", tmp_path)
+    assert run.rows("SELECT element_id, name, value FROM element_properties ORDER BY rowid") == [
+        (1, "TAG", "P-0"), (2, "text", "pump"), (3, "TAG", "P-1"), (4, "text", "pump"),
+    ]  # fmt: skip
+    assert run.rows("SELECT COUNT(*) FROM element_properties p JOIN elements_meta m ON m.guid = p.guid") == [(4,)]
+
+
+def test_frozen_hides_what_is_inserted_off_only_what_lies_there(tmp_path):
+    doc = ezdxf.new("R2010")
+    doc.layers.add("FROZEN").freeze()
+    doc.layers.add("OFF").off()
+    doc.layers.get("0").freeze()
+    block = doc.blocks.new("B")
+    for layer in ("0", "SHOWN"):
+        block.add_line((0, 0), (1, 0), dxfattribs={"layer": layer})
+    block.add_line((0, 0), (1, 0), dxfattribs={"layer": "SHOWN", "invisible": 1})
+    for layer in ("FROZEN", "OFF", "SHOWN"):
+        doc.modelspace().add_blockref("B", (0, 0), dxfattribs={"layer": layer})
+    doc.saveas(tmp_path / "frozen.dxf")
+    run = convert(tmp_path / "frozen.dxf", tmp_path, hidden_layers=HiddenLayers.SKIP)
+    assert cv.adds_up(run.report)
+    assert run.rows("SELECT dxf_layer, COUNT(*) FROM elements_meta GROUP BY 1") == [("SHOWN", 3)]
+    left = run.rows("SELECT entity_type, layer, reason, count FROM ledger WHERE outcome = 'skipped' ORDER BY 1, 2, 3")
+    assert left == [
+        ("INSERT", "FROZEN", "layer_hidden", 1), ("LINE", "OFF", "layer_hidden", 1), ("LINE", "SHOWN", "invisible", 2),
+    ]  # fmt: skip
+
+
+# --- choice and limits -------------------------------------------------------------------------------------------
+
+
+def test_named_blocks_are_exploded_and_others_are_boxes(tmp_path):
+    doc = ezdxf.new("R2010")
+    for name in ("Door", "Group-1"):
+        doc.blocks.new(name).add_line((0, 0), (1, 1))
+    doc.blocks.get("Group-1").add_blockref("Door", (5, 5), dxfattribs={"rotation": 90})
+    for name in ("Door", "Group-1"):
+        doc.modelspace().add_blockref(name, (0, 0))
+    doc.saveas(tmp_path / "named.dxf")
+    run = convert(tmp_path / "named.dxf", tmp_path, blocks=("group*",))
+    assert cv.adds_up(run.report)
+    assert run.rows("SELECT dxf_type, dxf_block FROM elements_meta ORDER BY id") == [
+        ("INSERT", "Door"), ("LINE", "Group-1"), ("INSERT", "Door"),
+    ]  # fmt: skip
+    (box,) = run.rows("SELECT center_x, center_y, bbox_x, bbox_y FROM element_transforms WHERE id = 3")
+    assert box == pytest.approx((4.5, 5.5, 1, 1))
+    assert convert(tmp_path / "named.dxf", tmp_path, blocks=("box",)).report.exploded == 0
+
+
+def test_what_contains_itself_or_asks_for_too_much_is_accounted_for(tmp_path):
+    def insert(name: str, *more: tuple[int, object]) -> str:
+        return cv.entity("INSERT", (2, name), (10, 0), (20, 0), *more, handle=f"{abs(hash((name, more))) % 10**6:X}")
+
+    def block(name: str, *inside: str) -> str:
+        head = cv.tag(0, "BLOCK") + cv.tag(2, name) + cv.tag(10, 0.0) + cv.tag(20, 0.0)
+        return head + "".join(inside) + cv.tag(0, "ENDBLK")
+
+    blocks = block("LOOP", cv.line(1), insert("BACK")) + block("BACK", cv.line(2), insert("LOOP"))
+    blocks += block("SELF", cv.line(3), insert("SELF")) + block(
+        "MANY", cv.line(4), insert("LEAF", (70, 30000), (71, 30000))
+    )
+    blocks += block("LEAF", cv.line(5)) + block("DEEP0", cv.line(6))
+    blocks += "".join(block(f"DEEP{k}", insert(f"DEEP{k - 1}")) for k in range(1, 90))
+    entities = "".join(insert(name) for name in ("LOOP", "SELF", "MANY", "DEEP89", "NOWHERE"))
+    source = cv.write(tmp_path / "hard.dxf", cv.drawing(entities, blocks=blocks))
+    run = convert(source, tmp_path)
+    assert cv.adds_up(run.report)
+    reasons: collections.Counter[str] = collections.Counter()
+    for row in run.report.ledger:
+        reasons[row.reason] += row.count
+    assert reasons["block_cycle"] == 2
+    assert reasons["block_too_deep"] == 1
+    assert reasons["explode_limit"] == 1
+    assert reasons["block_missing"] == 1
+
+
+def test_the_result_does_not_depend_on_batches_or_interruptions(folder):
+    source = nested(folder / "again.dxf", 5, inserts=30)
+    whole = cv.snapshot(convert(source, folder).output)
+    assert cv.snapshot(convert(source, folder, batch_size=1).output) == whole
+    attempts = 0
+    while True:
+        attempts += 1
+        answers = iter([None] * (9 if attempts < 8 else 10**6))
+        try:
+            run = convert(
+                source, folder, batch_size=2, leave=partial(next, answers, "pause"),
+                resume=ResumePolicy.RESTART if attempts == 1 else ResumePolicy.RESUME,
+            )  # fmt: skip
+        except Left:
+            assert attempts < 9
+        else:
+            break
+    assert attempts > 3
+    assert cv.snapshot(run.output) == whole
+
+
+def test_large_references_come_in_parts_and_are_the_same(folder, monkeypatch):
+    source = nested(folder / "large.dxf", 7)
+    whole = cv.snapshot(convert(source, folder).output)
+    monkeypatch.setattr(expand, "PART", 10)
+    run = convert(source, folder)
+    check(run, ezdxf.readfile(source))
+    parts = cv.snapshot(run.output)
+    assert sorted(row[2:] for row in parts["ledger"]) == sorted(row[2:] for row in whole["ledger"])
+    assert sorted(row[2] for row in parts["elements_meta"]) == sorted(row[2] for row in whole["elements_meta"])
