@@ -27,6 +27,10 @@ _LONG_HEADER: Final = 200
 """ACIS version from which on text bodies begin with three lines of header instead of one."""
 
 
+_NUMBERED: Final = 700
+"""Version from which on a number of its own stands behind a record's first pointer."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Record:
     """One record of a body: its name, its reals, the records it points to."""
@@ -245,6 +249,8 @@ def _records(data: Any) -> list[_Record]:
             words = words[1:]
         if not words:
             continue
+        if version >= _NUMBERED:
+            words = [*words[:2], *words[3:]]
         pointers = [k for k, word in enumerate(words) if word.startswith("$")]
         name = words[0]
         numbers: list[float] = []
