@@ -337,6 +337,15 @@ class BackupError(StoreError):
     code = "E_BACKUP"
 
 
+class StoreFailingError(StoreError):
+    """The disk of the queue database fails."""
+
+    code = "E_STORE_IO"
+    exit_code = 5
+    failure = FailureClass.RETRYABLE
+    default_hint = "nothing was changed; the daemon tries again by itself"
+
+
 class StaleAttemptError(StoreError):
     """A worker that no longer owns its job tried to change it."""
 

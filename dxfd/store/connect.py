@@ -7,6 +7,7 @@ Calls block for one fsync at most.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dxfd import faults
-from dxfd.errors import DiskFullError, StoreBusyError, StoreCorruptError, StoreError
+from dxfd.errors import DiskFullError, StoreBusyError, StoreCorruptError, StoreError, StoreFailingError
 
 BUSY_TIMEOUT_MS = 1000
 """Only a person with the sqlite3 shell can hold the lock against us; the event loop stands still meanwhile."""
@@ -57,7 +58,8 @@ class Database:
         try:
             faults.point("store.begun")
             yield
-            faults.point("store.changed")
+            with translated(self.path):
+                faults.point("store.changed")
             self.run("COMMIT")
         except BaseException:
             # A failed COMMIT (disk full) has rolled back already; asking twice would hide the first error.
@@ -125,10 +127,14 @@ def translated(path: Path) -> Iterator[None]:
         name = getattr(error, "sqlite_errorname", "")
         if name.startswith("SQLITE_FULL"):
             raise DiskFullError(f"no room on the disk of the queue database {path}") from error
+        if name.startswith("SQLITE_IOERR"):
+            raise StoreFailingError(f"the disk of the queue database {path} fails: {error}") from error
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             raise StoreBusyError(f"another program holds the queue database {path}") from error
         if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
             raise StoreCorruptError(f"the queue database {path} is damaged: {error}") from error
         raise StoreError(f"the queue database {path} cannot be used: {error}") from error
     except OSError as error:
+        if error.errno == errno.EIO:
+            raise StoreFailingError(f"the disk of the queue database {path} fails: {error.strerror}") from error
         raise StoreError(f"the queue database {path} cannot be opened: {error.strerror}") from error

@@ -18,7 +18,7 @@ from dxfd.config.model import Settings
 from dxfd.contract.progress import EntityLimits, Progress, WorkOrder
 from dxfd.contract.states import FINAL, JobEvent, JobState
 from dxfd.contract.times import Clock
-from dxfd.errors import DiskFullError, StaleAttemptError, StoreBusyError
+from dxfd.errors import DiskFullError, StaleAttemptError, StoreBusyError, StoreFailingError
 from dxfd.store.queue import Queue
 from dxfd.store.rows import JobRow
 from dxfd.supervise import cgroups, meter
@@ -231,7 +231,7 @@ class Arbiter:
             pending = duty()
             if pending is not None:
                 await pending
-        except (DiskFullError, StoreBusyError) as error:
+        except (DiskFullError, StoreBusyError, StoreFailingError) as error:
             # Nothing was changed. What could not be written is still in the children and is tried again next round.
             if _now() - self._trouble_at > TROUBLE_LOG_S:
                 self._trouble_at = _now()

@@ -16,7 +16,7 @@ from dxfd.config.model import Settings
 from dxfd.contract.messages import BackupView
 from dxfd.contract.states import JobState
 from dxfd.contract.times import Clock, iso, seconds_of
-from dxfd.errors import BackupError, DiskFullError, StoreBusyError
+from dxfd.errors import BackupError, DiskFullError, StoreBusyError, StoreFailingError
 from dxfd.store.queue import Queue
 
 LOOK_S = 60.0
@@ -119,7 +119,7 @@ class Housekeeper:
                 while gone == _STEP:
                     gone = self._queue.jobs.forget(until, _STEP)
                     await asyncio.sleep(0)  # others have their turn
-        except (DiskFullError, StoreBusyError) as error:
+        except (DiskFullError, StoreBusyError, StoreFailingError) as error:
             log.warning("cleaning_put_off", code=error.code, text=error.message)
 
     def _first_due_s(self, interval_s: float) -> float:

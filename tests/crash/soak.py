@@ -22,7 +22,7 @@ from pathlib import Path
 from dxfd.contract.messages import JobOptions
 from dxfd.contract.states import FINAL, TRANSITIONS, JobEvent, JobState
 from dxfd.convert.pipeline import convert
-from dxfd.errors import IllegalTransitionError
+from dxfd.errors import DxfdError, IllegalTransitionError
 from tests.crash.compare import differences, health
 from tests.crash.drawing import write_rich_drawing
 from tests.crash.processes import Watch, children_of, is_worker
@@ -34,6 +34,7 @@ SIZES = (1_000, 4_000, 12_000)
 """Entities of the drawings; the largest one is longer than a chunk."""
 BATCH = 150
 AT_ONCE = 4
+MOST_DRAWINGS = 25
 ORPHAN_LIMIT_S = 10.0
 SETTINGS: dict[str, str | int] = {
     "batch_size": BATCH, "max_attempts": 1_000_000, "quarantine_after": 1_000_000, "retry_cap_s": "200ms",
@@ -61,12 +62,20 @@ class Totals:
 
 
 @contextmanager
-def prepared(folder: Path) -> Iterator[list[tuple[Path, Path]]]:
-    """Drawings, each with the database that an undisturbed conversion makes of it."""
+def prepared(folder: Path, drawings: Path | None = None) -> Iterator[list[tuple[Path, Path]]]:
+    """Drawings, each with the database of an undisturbed conversion; those that cannot be converted are left out."""
+    sources = [write_rich_drawing(folder / f"{size}.dxf", size, seed=size) for size in SIZES]
+    if drawings is not None:
+        found = sorted(path for path in drawings.rglob("*.[dD][xX][fF]") if path.is_file())
+        sources += random.Random(len(found)).sample(found, min(len(found), MOST_DRAWINGS))
     pairs = []
-    for size in SIZES:
-        source, output = write_rich_drawing(folder / f"{size}.dxf", size, seed=size), folder / f"{size}.db"
-        convert(options(source, output, BATCH), on_event=lambda _event: None, should_leave=lambda: None)
+    for number, source in enumerate(sources):
+        output = folder / f"expected-{number}.db"
+        try:
+            convert(options(source, output, BATCH), on_event=lambda _event: None, should_leave=lambda: None)
+        except DxfdError as error:
+            print(f"left out: {source.name}: {error.message}", flush=True)
+            continue
         pairs.append((source, output))
     yield pairs
 
@@ -233,15 +242,15 @@ def _check_counts(connection: sqlite3.Connection) -> None:
     assert kept == dict(connection.execute("SELECT state, COUNT(*) FROM jobs GROUP BY state").fetchall())
 
 
-def soak(kills: int, seed: int) -> Totals:
+def soak(kills: int, seed: int, drawings: Path | None = None) -> Totals:
     """Run one soak in a fresh folder and return its totals; AssertionError if anything is wrong."""
     with (
         tempfile.TemporaryDirectory(prefix="dxfd-soak-") as name,
-        prepared(Path(name)) as drawings,
+        prepared(Path(name), drawings) as pairs,
         daemon(start=True, **SETTINGS) as dxfd,
         Watch(dxfd.folder) as watch,
     ):
-        return Soak(dxfd, drawings, random.Random(seed), watch).run(kills)
+        return Soak(dxfd, pairs, random.Random(seed), watch).run(kills)
 
 
 def main() -> int:
@@ -249,9 +258,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=200, help="daemons and workers to be killed, each (default 200)")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
+    parser.add_argument("--drawings", type=Path, help="folder of drawings to convert beside the generated ones")
     arguments = parser.parse_args()
     print(f"soak: replay with --seed {arguments.seed}", flush=True)
-    totals = soak(arguments.rounds, arguments.seed)
+    totals = soak(arguments.rounds, arguments.seed, arguments.drawings)
     for key, value in asdict(totals).items():
         print(f"{key:>22}  {value}")
     return 0

@@ -15,6 +15,7 @@ import pytest
 
 from dxfd.contract.messages import JobOptions, Ping
 from dxfd.contract.states import JobState
+from dxfd.errors import StoreFailingError
 from dxfd.store.queue import open_queue
 from dxfd.supervise.arbiter import Arbiter
 from tests.support.daemon import Daemon, daemon
@@ -46,6 +47,21 @@ def test_a_failing_disk_under_the_output_is_tried_again(small):
         assert causes(dxfd, job.id) == ["failed", "failed", "finished"]
         codes = [line["detail"].split()[0].rstrip(":") for line in dxfd.log_lines("attempt_ended")[:2]]
         assert len(codes) == 2
+
+
+@pytest.mark.parametrize("number", [5, 8])
+def test_a_failing_disk_under_the_queue_is_sat_out(small, number):
+    with daemon(faults=f"store.changed#{number}=eio") as dxfd:
+        job = wait_for(lambda: _submitted(dxfd, small))
+        assert dxfd.wait_final(job).state is JobState.SUCCEEDED
+        assert (dxfd.folder / "marks" / "store.changed").exists()
+
+
+def _submitted(dxfd: Daemon, source: Path) -> int:
+    try:
+        return dxfd.submit(source, dxfd.folder / "a.db").id
+    except StoreFailingError:
+        return 0
 
 
 def test_a_low_disk_holds_jobs_back_and_they_go_on_by_themselves(small):
