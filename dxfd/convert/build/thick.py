@@ -48,9 +48,13 @@ def thickness(chunk: Chunk, metres: float) -> Floats | None:
 
 def widths(chunk: Chunk, metres: float) -> Floats | None:
     """Return (E,) the width that a polyline has all along, 0 where it has none; None if the chunk has no wide ones."""
+    constant = np.flatnonzero(chunk.tags.code == 43)
+    is_wide = bool(len(constant)) and bool((chunk.tags.number[constant] > 0.0).any())
+    if not is_wide and "POLYLINE" not in chunk.kinds:
+        return None
     out = np.zeros(chunk.count)
     wide = of_kind(chunk, "LWPOLYLINE")
-    if len(wide) and bool((chunk.tags.number[chunk.tags.code == 43] > 0.0).any()):
+    if len(wide) and is_wide:
         out[wide] = group(chunk, wide).number(43)
     wide = of_kind(chunk, "POLYLINE")
     if len(wide):
