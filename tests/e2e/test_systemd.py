@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.corpus import real_drawing
 from tests.support.drawing import write_drawing
+from tests.support.dwg import need_acadsharp
 from tests.support.polling import wait_for
 
 pytestmark = pytest.mark.systemd
@@ -136,3 +138,15 @@ def test_an_orderly_stop_checkpoints_and_is_no_failure(nested):
     assert (shown["Result"], shown["ExecMainStatus"], shown["ActiveState"]) == ("success", "0", "inactive")
     log = [json.loads(line) for line in nested.run("cat", "/var/log/dxfd/dxfd.jsonl").stdout.splitlines()]
     assert [line["cause"] for line in log if line["event"] == "attempt_ended"] == ["yielded"]
+
+
+def test_the_units_restrictions_leave_the_converter_of_dwg_alone(tmp_path, unit_text):
+    need_acadsharp()
+    source = real_drawing("dwg/LibreDWG+libredwg__sample_2018.dwg")
+    files = {f"/etc/systemd/system/{UNIT}": unit_text, "/etc/dxfd/dxfd.toml": BATCH}
+    binds = [("ro", str(ROOT), str(ROOT)), ("ro", str(source.parent), "/mnt")]
+    with load_helper().NestedSystemd(files=files, binds=binds) as nested:
+        nested.run("rm", "-rf", "/var/lib/dxfd", "/var/log/dxfd")
+        nested.systemctl("start", UNIT)
+        (done,) = dxfctl(nested, "submit", f"/mnt/{source.name}", "-O", "/srv/a.db", "--wait")["jobs"]
+        assert (done["ok"], done["job"]["state"]) == (True, "succeeded")
