@@ -24,7 +24,7 @@ _KNOWN: Final = frozenset(
      "VIEWPORT", "OLE2FRAME", *acis.KINDS, *plain.PLACED, *plain.UNDERLAYS, *plain.ENDLESS}
 )  # fmt: skip
 _TEXT_PER_VERTEX: Final = 20
-"""Characters that ezdxf is given for each vertex that an entity may have: it takes 50 bytes of memory for each."""
+"""Characters that ezdxf is given for each vertex that an entity may have: it takes 35 bytes of memory for each."""
 BOX_ONLY: Final = "box_only"
 """Reason of elements that are the box of something that is not read in full."""
 
