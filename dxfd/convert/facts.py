@@ -110,7 +110,7 @@ class Facts:
     def _colors(self) -> Ints:
         if self._color is None:
             own = self._group.integer(62, _BYLAYER)
-            by_layer = np.array(self._of_layer(lambda layer: abs(layer.color)), dtype=np.int64)
+            by_layer = np.array(self._of_layer(_layer_color), dtype=np.int64)
             color = np.where(own == _BYLAYER, by_layer[self._head.layer_of[self._entity]], np.abs(own))
             rgb = self._group.integer(420, -1)
             self._color = np.where(rgb >= 0, RGB_COLOR + rgb, color)
@@ -247,6 +247,10 @@ class Facts:
         _, size = filled(placed(group(self._chunk, members), self._tables.metres), low, high)
         row = np.searchsorted(self._entity, members)
         self._shape[2][row] = np.where(known, size[:, :2].max(axis=1), np.nan)
+
+
+def _layer_color(layer: Layer) -> int:
+    return RGB_COLOR + layer.true_color if layer.true_color >= 0 else abs(layer.color)
 
 
 def _named(column: tuple[list[str], Ints], globs: tuple[str, ...]) -> Bools:

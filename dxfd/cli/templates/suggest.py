@@ -54,13 +54,13 @@ def suggest(drawings: tuple[Path, ...], out: Path | None, rules: Path | None, js
         return
     rows = []
     for group in groups:
-        types = " ".join(f"{kind}:{n}" for kind, n in sorted(group.types.items(), key=lambda item: -item[1])[:2])
+        types = " ".join(f"{kind}:{n}" for kind, n in sorted(group.types.items(), key=lambda item: -item[1])[:1])
         element = group.rule.element if group.rule else None
-        made = f"{element.ifc_class} {element.discipline}" if element else "-"
+        made = f"{element.ifc_class.removeprefix('Ifc')} {element.discipline}" if element else "-"
         sure = f"{group.confidence:.1f}" if element else ""
         rows.append((group.layer[:24], count(group.count), types, made, sure, group.evidence))
     for line in table(
-        ("layer", "entities", "types", "proposed", "sure", "evidence"), rows, right=" r", shrink=(5, 3, 0, 2)
+        ("layer", "entities", "types", "proposed", "sure", "evidence"), rows, right=" r", shrink=(3, 0, 2, 5)
     ):
         click.echo(line)
     total = counted(sum(group.count for group in groups), "entity", "entities")
