@@ -106,13 +106,13 @@ def _opened(source: Path, output: Path) -> Source:
 
     if source.absolute() == output.absolute():
         raise UsageError(f"{source} would be written over itself", hint="name another output")
-    gc.disable()  # an export makes rows by the million and no cycles: looking for some takes a tenth of its time
     return Source(source)
 
 
 @contextmanager
 def _told(*, as_json: bool) -> Iterator[None]:
     """Make a document of an error where one is asked for; elsewhere the command's last resort tells it in a line."""
+    gc.disable()  # an export makes rows by the million and no cycles: looking for some takes a tenth of its time
     try:
         yield
     except DxfdError as error:
@@ -121,6 +121,8 @@ def _told(*, as_json: bool) -> Iterator[None]:
         fields = {"code": error.code, "message": error.message, "hint": error.hint, "exit_code": error.exit_code}
         click.echo(json.dumps({"ok": False, "error": fields}, ensure_ascii=False))
         click.get_current_context().exit(error.exit_code)
+    finally:
+        gc.enable()
 
 
 @contextmanager

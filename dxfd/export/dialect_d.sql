@@ -38,8 +38,8 @@ CREATE TABLE spatial_structure (
   guid TEXT PRIMARY KEY, type TEXT NOT NULL, name TEXT, parent_guid TEXT, object_type TEXT, predefined_type TEXT,
   center_x REAL, center_y REAL, center_z REAL, size_x REAL, size_y REAL, size_z REAL, elevation REAL, room_guid TEXT
 );
-INSERT INTO spatial_structure (guid, type, name, parent_guid) SELECT guid, type, name, parent_guid FROM structure
-  ORDER BY number;
+INSERT INTO spatial_structure (guid, type, name, parent_guid, elevation)
+  SELECT guid, type, name, parent_guid, elevation FROM structure ORDER BY number;
 
 CREATE TABLE rel_contained_in_space (
   element_guid TEXT NOT NULL, space_guid TEXT NOT NULL, PRIMARY KEY (element_guid, space_guid)

@@ -130,22 +130,32 @@ def _prepare(connection: sqlite3.Connection, source: Source, dialect: Dialect, f
         "import_date": facts.finished_at,
     }  # fmt: skip
     connection.executemany("INSERT INTO fact VALUES (?, ?)", values.items())
-    _structure(connection, facts.fingerprint or facts.drawing, found)
+    _structure(connection, facts.fingerprint or facts.drawing, found, facts.elevations)
 
 
-def _structure(connection: sqlite3.Connection, identity: str, found: list[tuple[str | None, str | None]]) -> None:
+def _structure(
+    connection: sqlite3.Connection,
+    identity: str,
+    found: list[tuple[str | None, str | None]],
+    elevations: dict[tuple[str, str], float],
+) -> None:
     """Fill the table of site, buildings and storeys; their identifiers are those of the IFC export."""
     connection.execute(
-        "CREATE TEMP TABLE structure (number INTEGER PRIMARY KEY, guid TEXT, type TEXT, name TEXT, parent_guid TEXT)"
+        "CREATE TEMP TABLE structure"
+        " (number INTEGER PRIMARY KEY, guid TEXT, type TEXT, name TEXT, parent_guid TEXT, elevation REAL)"
     )
     site = guid(identity, "site")
-    rows: list[tuple[str, str, str, str | None]] = [(site, "IfcSite", "Site", None)]
+    rows: list[tuple[str, str, str, str | None, float | None]] = [(site, "IfcSite", "Site", None, None)]
     for name in dict.fromkeys(building_ or "Building" for building_, _ in found):
         above = guid(identity, "building", name)
-        rows.append((above, "IfcBuilding", name, site))
+        rows.append((above, "IfcBuilding", name, site, None))
         storeys = dict.fromkeys(storey or "Storey" for building_, storey in found if (building_ or "Building") == name)
-        rows += [(guid(identity, "storey", name, storey), "IfcBuildingStorey", storey, above) for storey in storeys]
-    connection.executemany("INSERT INTO structure (guid, type, name, parent_guid) VALUES (?, ?, ?, ?)", rows)
+        for storey in storeys:
+            number = guid(identity, "storey", name, storey)
+            rows.append((number, "IfcBuildingStorey", storey, above, elevations.get((name, storey))))
+    connection.executemany(
+        "INSERT INTO structure (guid, type, name, parent_guid, elevation) VALUES (?, ?, ?, ?, ?)", rows
+    )
 
 
 def _statements(script: str) -> Iterator[str]:

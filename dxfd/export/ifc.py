@@ -262,8 +262,12 @@ class _Stream:
     def batch(self, batch: Batch, shapes: list[Figure]) -> None:
         """Write the elements of a batch, whose bodies are given."""
         found = batch.elements
+        floors = self._facts.elevations
         place = rows(
-            np.array([(element.x, element.y, element.z) for element in found], dtype=np.float64), _PLACE_PLACES
+            np.array(
+                [(e.x, e.y, e.z - floors.get((e.building or "", e.storey or ""), 0.0)) for e in found], dtype=np.float64
+            ),
+            _PLACE_PLACES,
         )
         lines, known = self.lines, self._alike
         for k, (element, figure) in enumerate(zip(found, shapes, strict=True)):
@@ -369,10 +373,15 @@ class _Stream:
             )
             self._buildings[building_] = (number, place)
         above, above_place = self._buildings[building_]
-        place = self.add(f"IFCLOCALPLACEMENT(#{above_place},#{self.world})")
+        floor = self._facts.elevations.get((building_, storey), 0.0)
+        origin = self.world
+        if floor:
+            point = self.add(f"IFCCARTESIANPOINT({_place((0.0, 0.0, floor))})")
+            origin = self.add(f"IFCAXIS2PLACEMENT3D(#{point},$,$)")
+        place = self.add(f"IFCLOCALPLACEMENT(#{above_place},#{origin})")
         number = self.add(
             f"IFCBUILDINGSTOREY({self._root('storey', building_, storey)},$,{string(storey[:LONGEST_LABEL])},$,$,"
-            f"#{place},$,$,.ELEMENT.,$)"
+            f"#{place},$,$,.ELEMENT.,{_real(floor, _PLACE_PLACES)})"
         )
         self._storeys_of[above].append(number)
         self._storeys[building_, storey] = (number, place)

@@ -123,6 +123,7 @@ class Facts:
         center: of the model in plan, and its lowest z (global_offset).
         elements: how many.
         georeference: or None.
+        elevations: of storeys' floors as far as they are known, by building and storey; metres in the database's frame.
     """
 
     drawing: str
@@ -132,6 +133,7 @@ class Facts:
     center: tuple[float, float, float]
     elements: int
     georeference: Georeference | None
+    elevations: dict[tuple[str, str], float]
 
 
 class Source:
@@ -238,7 +240,12 @@ class Source:
             center=center or (0.0, 0.0, 0.0),
             elements=int(self.connection.execute("SELECT COUNT(*) FROM elements_meta").fetchone()[0]),
             georeference=self._georeference(offset) if "georeference" in tables and offset else None,
+            elevations=self._elevations(offset[2] if offset else 0.0) if "storeys" in tables else {},
         )
+
+    def _elevations(self, offset: float) -> dict[tuple[str, str], float]:
+        rows = self.connection.execute("SELECT building, name, elevation_m FROM storeys").fetchall()
+        return {(building or "", name): elevation - offset for building, name, elevation in rows}
 
     def _georeference(self, offset: tuple[float, float, float]) -> Georeference | None:
         """Return the drawing's GEODATA as a map conversion; None without one, or if the map is not in metres."""

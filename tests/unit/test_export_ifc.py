@@ -181,6 +181,22 @@ def test_a_map_conversion_comes_from_the_drawings_geodata(building, tmp_path):
     assert checked(tmp_path / "map.ifc")["issues"] == {}
 
 
+def test_storeys_lie_at_their_elevation_and_elements_where_they_were(building, lines, tmp_path):
+    database = tmp_path / "high.db"
+    database.write_bytes(building.read_bytes())
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE storeys SET elevation_m = 4.5")
+        rows = connection.execute("SELECT s.name FROM storeys s JOIN elements_meta m ON m.storey = s.name").fetchall()
+    assert rows
+    ifc_of(database, tmp_path / "high.ifc")
+    (storey,) = named(exports.instances(tmp_path / "high.ifc"), "IFCBUILDINGSTOREY").values()
+    assert storey.endswith(",.ELEMENT.,4.5")
+    here, there = (checked(path, geometry=True) for path in (tmp_path / "high.ifc", building.with_name("lines.ifc")))
+    assert here["issues"] == {}
+    assert here["boxes"].keys() == there["boxes"].keys()
+    assert max(np.abs(np.array(box) - there["boxes"][guid]).max() for guid, box in here["boxes"].items()) < 1e-4
+
+
 def test_the_class_table_is_that_of_the_schemas():
     pytest.importorskip("ifcopenshell", reason="ifcopenshell is not installed (extra [ifc])")
     from tests.support import ifc_classes
