@@ -101,6 +101,7 @@ def test_only_commands_of_drawings_and_results_import_the_conversion():
         "dxfd.cli.interrupts",
         "dxfd.cli.limits",
         "dxfd.cli.progress",
+        "dxfd.cli.version",
     }
     assert {part(user) for user in users} <= {"cli", "worker"}
 
