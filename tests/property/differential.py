@@ -85,12 +85,15 @@ def compare(run: cv.Run, doc: Any, table: Table, name: str) -> None:
     """Add the entities of a drawing's model to the table; handles that stand twice tell nothing."""
     rows = run.rows(
         "SELECT dxf_handle, center_x, center_y, center_z, bbox_x, bbox_y, bbox_z"
-        " FROM elements_meta m JOIN element_transforms t ON t.id = m.id"
+        " FROM elements_meta m JOIN element_transforms t ON t.id = m.id ORDER BY m.id"
     )
     ((ox, oy, oz),) = run.rows("SELECT offset_x, offset_y, offset_z FROM coordinate_metadata")
     twice = collections.Counter(row[0] for row in rows)
     boxes = {row[0].upper().lstrip("0"): row[1:] for row in rows if row[0] and twice[row[0]] == 1}
-    for entity in doc.modelspace():
+    entities = list(doc.modelspace())
+    if not any(row[0] for row in rows) and len(rows) == len(entities):  # R12 without handles: both in the file's order
+        boxes = {e.dxf.handle.upper().lstrip("0"): row[1:] for e, row in zip(entities, rows, strict=True)}
+    for entity in entities:
         tally = table.setdefault(entity.dxftype(), Tally())
         tally.entities += 1
         row = boxes.get(entity.dxf.handle.upper().lstrip("0"))
@@ -156,6 +159,7 @@ def main(arguments: list[str]) -> int:
     logging.disable(logging.CRITICAL)
     given = [Path(a) for a in arguments]
     paths = [p for g in given for p in (sorted(g.rglob("*.[dD][xX][fF]")) if g.is_dir() else [g])] or drawings()
+    paths = [p for p in paths if p.name not in NOT_OURS]
     table: Table = {}
     done = 0
     with cv.fast_folder() as name:

@@ -106,7 +106,7 @@ def corners(entity: Any, metres: float) -> np.ndarray | None:
     elif kind in PICTURES | DRAWN:
         try:
             box = box_of(entity.virtual_entities(), metres)
-        except DXFError:  # a linetype that its style names is not in the drawing
+        except (DXFError, AttributeError):  # a linetype that is not in the drawing, a dimension without a text point
             return None
         return None if box is None else np.array(box)
     elif kind == "INSERT":

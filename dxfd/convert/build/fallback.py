@@ -264,11 +264,12 @@ def _from_primitives(entities: Iterable[Any], metres: float, means: Means) -> Sh
     from ezdxf import disassemble
 
     rings: list[tuple[Floats, bool]] = []
+    words: list[tuple[Floats, bool]] = []
     meshes: list[Any] = []
     for entity in entities:
         primitive = disassemble.make_primitive(entity)
         if entity.dxftype() in {"TEXT", "MTEXT", "ATTRIB", "ATTDEF"}:  # their size is a matter of fonts
-            rings.append((np.array([tuple(entity.dxf.insert)]) * metres, False))
+            words.append((np.array([tuple(entity.dxf.insert)]) * metres, False))
         elif primitive.mesh is not None:
             meshes.append(primitive.mesh)
         elif primitive.path is not None:
@@ -285,6 +286,7 @@ def _from_primitives(entities: Iterable[Any], metres: float, means: Means) -> Sh
         (np.array([tuple(v) for v in m.vertices], dtype=np.float64).reshape(-1, 3) * metres, False) for m in meshes
     ]
     rings = [(_checked(points), closed) for points, closed in rings if len(points)]
+    rings = rings or words
     if not rings:
         raise NoGeometryError("no_geometry")
     if len(rings) == 1:
