@@ -98,6 +98,11 @@ class Arbiter:
         self.wake()
 
     @property
+    def held_by(self) -> str:
+        """Why nothing starts at all (memory pressure, a low disk), "" when something may."""
+        return self._admission.gate.reason
+
+    @property
     def workers_running(self) -> int:
         """How many workers there are now."""
         return len(self._children)

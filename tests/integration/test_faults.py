@@ -69,6 +69,7 @@ def test_a_low_disk_holds_jobs_back_and_they_go_on_by_themselves(small):
         job = dxfd.submit(small, dxfd.folder / "a.db")
         wait_for(lambda: dxfd.job(job.id).why.startswith("little room on the disk of"))
         assert dxfd.log_lines("admission_paused")
+        assert dxfd.status().note.startswith("nothing starts: little room on the disk of")
         dxfd.call("ping", Ping())
         dxfd.settings["disk_reserve"] = 0
         dxfd.write_config()

@@ -34,6 +34,7 @@ async def handle(services: Services, _call: Call, body: Status) -> StatusReply:
         next_after_id=following,
         log_path=str(facts.log_path),
         state_dir=services.settings.state_dir,
+        note=f"nothing starts: {arbiter.held_by}" if arbiter.held_by else "",
     )
 
 
