@@ -95,6 +95,7 @@ def test_every_import_goes_down():
 def test_only_commands_of_drawings_and_results_import_the_conversion():
     users = {m for m, p in modules() for t in imports(p, m) if part(t) == "convert" and part(m) != "convert"}
     assert {user for user in users if part(user) == "cli" and not user.startswith("dxfd.cli.templates.")} <= {
+        "dxfd.cli.choices",
         "dxfd.cli.compare",
         "dxfd.cli.options",
         "dxfd.cli.convert",

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import msgspec
 
+from dxfd.cli.choices import again as again_chosen
+from dxfd.cli.choices import choice_options, chosen_of, fields_of
 from dxfd.cli.interrupts import Interrupts
 from dxfd.cli.limits import Asked, again, limit_options, limits_of, taken
 from dxfd.cli.options import Chosen as Building
@@ -24,6 +26,7 @@ from dxfd.cli.options import applied, building_options, split
 from dxfd.cli.progress import progress_for
 from dxfd.config.units import parse_bytes, parse_seconds
 from dxfd.contract.human import clock, count, counted, duration, percent, rate, safe, size
+from dxfd.contract.progress import Choices
 from dxfd.errors import (
     ConfigError,
     DxfdError,
@@ -59,6 +62,7 @@ class _Chosen(msgspec.Struct, frozen=True, kw_only=True):
     dwg_timeout: float | None
     dwg_memory: int | None
     asked: Asked
+    choices: Choices
     vacuum: bool
     as_json: bool
     quiet: bool
@@ -131,6 +135,7 @@ class _Command(click.Command):
 @click.option("--dwg-timeout", metavar="TIME", callback=_seconds, help="Time it may take (setting dwg_timeout_s, 5m).")
 @click.option("--dwg-memory", metavar="SIZE", callback=_bytes, help="Memory it may take (dwg_memory_limit, 1G).")
 @limit_options
+@choice_options
 @building_options
 @click.option("--vacuum", is_flag=True, help="Compact the database at the end.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, errors too.")
@@ -142,7 +147,7 @@ def convert(source: Path, output: Path | None, **chosen: Any) -> None:
     the work is in OUT.db.partial. Ctrl-C ends at a checkpoint, a second one at once; both can be gone on from.
     """
     building, rest = split(chosen)
-    sys.exit(_guarded(source, output, _Chosen(asked=taken(rest), building=building, **rest)))
+    sys.exit(_guarded(source, output, _Chosen(asked=taken(rest), choices=chosen_of(rest), building=building, **rest)))
 
 
 def _guarded(source: Path, output: Path | None, chosen: _Chosen) -> int:
@@ -226,6 +231,7 @@ def _options(source: Path, output: Path | None, chosen: _Chosen, settings: Setti
         encoding=chosen.asked.encoding,
         tolerance_m=(chosen.asked.tolerance or settings.tolerance_um / 1000) / 1000,
         clip_endless=chosen.asked.clip_endless,
+        **fields_of(chosen.choices),
         limits=limits_of(chosen.asked, settings),
         dwg=DwgOptions(
             converter=chosen.dwg_converter or settings.dwg_converter,
@@ -336,7 +342,7 @@ def _again(options: ConvertOptions) -> list[str]:
         words += ["--max-errors", str(options.max_errors)]
     if options.dwg.converter != type(options.dwg)().converter:
         words += ["--dwg-converter", options.dwg.converter]
-    return words + again(options) + again_built(options)
+    return words + again(options) + again_chosen(options) + again_built(options)
 
 
 def _tell_report(report: Report, chosen: _Chosen) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from dxfd.contract.progress import Progress
+from dxfd.contract.progress import Choices, Progress
 from dxfd.contract.states import JobState
 
 
@@ -61,6 +61,7 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Largest distance of curves' chords from them."""
     clip_endless: bool = False
     """End RAY and XLINE at the drawing's extents instead of leaving them out."""
+    choices: Choices = Choices()
     restart: bool = False
 
 

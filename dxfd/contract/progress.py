@@ -105,6 +105,23 @@ class EntityLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_entity_s: float = 30.0
 
 
+class Choices(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a drawing is converted; empty lists and 0 mean the converter's own."""
+
+    layouts: list[str] = []
+    """model, all, or names of paper layouts."""
+    blocks: list[str] = []
+    """box, explode, or names of the blocks that are exploded."""
+    explode_limit: int = 0
+    """Entities one block reference may be exploded to."""
+    hidden_layers: str = "convert"
+    """convert, skip: frozen layers and layers that are off."""
+    colors: str = "rule"
+    """rule, drawing: whose colour goes first."""
+    xdata: bool = False
+    """Keep extended data and extension dictionaries as properties."""
+
+
 class WorkOrder(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker is to do: the first line on its stdin."""
 
@@ -129,6 +146,7 @@ class WorkOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Code page of its text; empty = as the drawing says."""
     tolerance_m: float = 0.005
     clip_endless: bool = False
+    choices: Choices = Choices()
     limits: EntityLimits = EntityLimits()
     dwg_converter: str = "auto"
     """auto, acadsharp, dwg2dxf, oda, off; with the next three: how a DWG drawing is made into DXF."""

@@ -426,6 +426,7 @@ class Arbiter:
             encoding=row.options.encoding,
             tolerance_m=row.options.tolerance_m or self._settings.tolerance_um / 1e6,
             clip_endless=row.options.clip_endless,
+            choices=row.options.choices,
             limits=EntityLimits(
                 max_entity_bytes=self._settings.max_entity_bytes,
                 max_entity_vertices=self._settings.max_entity_vertices,

@@ -15,9 +15,19 @@ import msgspec
 
 from dxfd import faults, logs
 from dxfd.contract.exits import WorkerExit
-from dxfd.contract.progress import Done, Failed, Left, WorkOrder
+from dxfd.contract.progress import Choices, Done, Failed, Left, WorkOrder
 from dxfd.convert.patience import watch
-from dxfd.convert.types import ConvertOptions, Damaged, DwgOptions, ErrorAction, Limits, Report, ResumePolicy
+from dxfd.convert.types import (
+    Colors,
+    ConvertOptions,
+    Damaged,
+    DwgOptions,
+    ErrorAction,
+    HiddenLayers,
+    Limits,
+    Report,
+    ResumePolicy,
+)
 from dxfd.convert.types import Left as LeftAtCheckpoint
 from dxfd.errors import DiskFullError, DxfdError, IoTimeoutError, MemoryLimitError
 from dxfd.worker.commands import Commands
@@ -97,6 +107,16 @@ def _size(path: str) -> int:
         return 0
 
 
+def _chosen(choices: Choices) -> dict[str, Any]:
+    """Return the fields of the options that say what of the drawing is converted."""
+    given: dict[str, Any] = {
+        "hidden_layers": HiddenLayers(choices.hidden_layers), "colors": Colors(choices.colors), "xdata": choices.xdata,
+    }  # fmt: skip
+    lists = {"layouts": tuple(choices.layouts), "blocks": tuple(choices.blocks)}
+    given |= {name: value for name, value in lists.items() if value}
+    return given | ({"explode_limit": choices.explode_limit} if choices.explode_limit else {})
+
+
 def options_of(order: WorkOrder) -> ConvertOptions:
     """Return the conversion's options; a resumable run is resumed unless the order says to discard it."""
     return ConvertOptions(
@@ -114,6 +134,7 @@ def options_of(order: WorkOrder) -> ConvertOptions:
         encoding=order.encoding or None,
         tolerance_m=order.tolerance_m,
         clip_endless=order.clip_endless,
+        **_chosen(order.choices),
         limits=Limits(
             entity_bytes=order.limits.max_entity_bytes,
             entity_vertices=order.limits.max_entity_vertices,

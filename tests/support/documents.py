@@ -79,7 +79,7 @@ def structs() -> str:
 
 def pipe() -> str:
     """Every struct of the worker's pipes."""
-    names = ("WorkOrder", "Leave", "Started", "Progress", "Checkpoint", "Issue", "Done", "Left", "Failed")
+    names = ("WorkOrder", "Choices", "Leave", "Started", "Progress", "Checkpoint", "Issue", "Done", "Left", "Failed")
     return "\n\n".join(describe(getattr(progress, name)) for name in names)
 
 

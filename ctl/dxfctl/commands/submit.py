@@ -20,6 +20,7 @@ from dxfctl.render import output
 from dxfctl.render.jobs import job_line
 from dxfd.contract.human import safe
 from dxfd.contract.messages import JobOptions, Submit, SubmitReply
+from dxfd.contract.progress import Choices
 from dxfd.contract.times import iso
 from dxfd.errors import (
     ControlError,
@@ -52,6 +53,12 @@ Sent = tuple[str, SubmitReply | DxfdError]
 @option("--encoding", metavar="NAME", help="Code page of its text, as cp1251, where the drawing is wrong.")
 @option("--tolerance", type=click.FloatRange(0.01, 1000), metavar="MM", help="Farthest chords lie from curves (5 mm).")
 @option("--clip-endless", is_flag=True, help="End RAY and XLINE at the drawing's extents.")
+@option("--layouts", metavar="NAME,...", multiple=True, help="model, all, or names of paper layouts (model).")
+@option("--blocks", metavar="NAME,...", multiple=True, help="box, explode, or names of blocks to explode (box).")
+@option("--explode-limit", metavar="N", type=click.IntRange(1), help="Entities a reference may be exploded to.")
+@option("--hidden-layers", type=click.Choice(["convert", "skip"]), default="convert", help="Frozen or off (convert).")
+@option("--colors", type=click.Choice(["rule", "drawing"]), default="rule", show_default=True, help="Whose go first.")
+@option("--xdata", is_flag=True, help="Keep extended data and extension dictionaries as properties.")
 @option("--restart", is_flag=True, help="Discard an interrupted run instead of going on with it.")
 @option("--max-attempts", type=click.IntRange(1, 100), metavar="N", help="Failed attempts before the job fails.")
 @option(
@@ -119,6 +126,14 @@ def _requests(planned: Plan, given: dict[str, Any]) -> list[Submit]:
         encoding=given["encoding"] or "",
         tolerance_m=(given["tolerance"] or 0.0) / 1000,
         clip_endless=given["clip_endless"],
+        choices=Choices(
+            layouts=_listed(given["layouts"]),
+            blocks=_listed(given["blocks"]),
+            explode_limit=given["explode_limit"] or 0,
+            hidden_layers=given["hidden_layers"],
+            colors=given["colors"],
+            xdata=given["xdata"],
+        ),
         restart=given["restart"],
     )
     return [
@@ -145,6 +160,10 @@ def _not_before(given: dict[str, Any]) -> str:
     if given["delay"]:
         moments.append(time.time() + given["delay"])
     return iso(max(moments)) if moments else ""
+
+
+def _listed(values: tuple[str, ...]) -> list[str]:
+    return [name.strip() for value in values for name in value.split(",") if name.strip()]
 
 
 def _size(path: Path) -> int:

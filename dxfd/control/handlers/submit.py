@@ -6,6 +6,7 @@ import os.path
 import re
 
 from dxfd.contract.messages import JobOptions, Submit, SubmitReply
+from dxfd.contract.progress import Choices
 from dxfd.contract.states import FINAL
 from dxfd.contract.times import iso, seconds_of
 from dxfd.control.services import Call, Services
@@ -22,6 +23,8 @@ _LONGEST_WORD = 200
 _MOST_AFTER = 1000
 _MOST_PRIORITY = 1_000_000
 _COARSEST_M = 1.0
+_MOST_NAMES = 1000
+_LONGEST_NAME = 255
 _MOST_NUMBER = 2**62
 
 
@@ -103,7 +106,20 @@ def _check_options(options: JobOptions) -> None:
         raise UsageError(f"there is no encoding {options.encoding[:40]!r}", hint="name a code page, as cp1251")
     if not 0.0 <= options.tolerance_m <= _COARSEST_M:
         raise UsageError(f"tolerance_m is a length of at most {_COARSEST_M:g} m")
+    _check_choices(options.choices)
     if options.templates:
         _path("templates", options.templates)
     if not all(0 <= n < _MOST_NUMBER for n in (options.batch_size, options.max_memory_bytes, options.max_errors)):
         raise UsageError("batch_size, max_memory_bytes and max_errors are numbers of at least 0")
+
+
+def _check_choices(choices: Choices) -> None:
+    if choices.hidden_layers not in {"convert", "skip"}:
+        raise UsageError(f"hidden_layers is convert or skip, not {choices.hidden_layers[:40]!r}")
+    if choices.colors not in {"rule", "drawing"}:
+        raise UsageError(f"colors is rule or drawing, not {choices.colors[:40]!r}")
+    if not 0 <= choices.explode_limit < _MOST_NUMBER:
+        raise UsageError("explode_limit is a number of at least 0")
+    for name, words in (("layouts", choices.layouts), ("blocks", choices.blocks)):
+        if len(words) > _MOST_NAMES or any(not 0 < len(word) <= _LONGEST_NAME for word in words):
+            raise UsageError(f"{name} are at most {_MOST_NAMES} names of at most {_LONGEST_NAME} characters")

@@ -1,0 +1,70 @@
+"""What of a drawing is converted: from the command line and from a job to the conversion."""
+
+from __future__ import annotations
+
+import json
+
+import ezdxf
+import pytest
+from click.testing import CliRunner
+
+from dxfd.cli.choices import again, chosen_of, fields_of
+from dxfd.cli.convert import convert
+from dxfd.contract.progress import Choices, WorkOrder
+from dxfd.control.handlers.submit import _check_choices
+from dxfd.convert.types import Colors, ConvertOptions, HiddenLayers
+from dxfd.errors import UsageError
+from dxfd.worker.main import options_of
+from tests.support import convert as cv
+
+
+def test_what_the_command_line_says_is_what_is_converted(tmp_path, monkeypatch):
+    monkeypatch.setenv("DXFD_CONFIG", str(tmp_path / "none.toml"))
+    (tmp_path / "none.toml").write_text("")
+    doc = ezdxf.new("R2010")
+    block = doc.blocks.new("B")
+    block.add_line((0, 0), (1, 0))
+    block.add_line((0, 1), (1, 1))
+    doc.modelspace().add_blockref("B", (0, 0))
+    doc.layouts.new("Sheet, one").add_line((0, 0), (1, 0))
+    doc.saveas(tmp_path / "a.dxf")
+    words = [str(tmp_path / "a.dxf"), str(tmp_path / "a.db"), "--templates", str(cv.rules(tmp_path / "all.toml"))]
+    done = CliRunner().invoke(convert, [*words, "--layouts", "model,Sheet*", "--blocks", "explode", "--json"])
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert (report["exploded"], report["content_matched"]) == (1, 2)
+    assert {row["layout"] for row in report["ledger"]} == {"Model", "Sheet, one"}
+
+
+def test_what_a_job_asks_for_reaches_its_worker():
+    asked = Choices(layouts=["all"], blocks=["A*"], explode_limit=7, hidden_layers="skip", colors="drawing", xdata=True)
+    order = WorkOrder(job_id=1, attempt=1, attempt_token="", converter="bim", source="/a", output="/b", choices=asked)
+    options = options_of(order)
+    assert (options.layouts, options.blocks, options.explode_limit) == (("all",), ("A*",), 7)
+    assert (options.hidden_layers, options.colors, options.xdata) == (HiddenLayers.SKIP, Colors.DRAWING, True)
+    assert again(options) == [
+        "--layouts", "all", "--blocks", "A*", "--hidden-layers", "skip", "--colors", "drawing",
+        "--explode-limit", "7", "--xdata",
+    ]  # fmt: skip
+
+
+def test_nothing_said_is_the_converters_own(tmp_path):
+    plain = ConvertOptions(source=tmp_path, output=tmp_path)
+    said = chosen_of(
+        {
+            "layouts": (),
+            "blocks": (),
+            "explode_limit": None,
+            "hidden_layers": "convert",
+            "colors": "rule",
+            "xdata": False,
+        }
+    )
+    assert ConvertOptions(source=tmp_path, output=tmp_path, **fields_of(said)) == plain
+    assert again(plain) == []
+
+
+@pytest.mark.parametrize("wrong", [{"hidden_layers": "x"}, {"colors": "x"}, {"blocks": [""]}, {"explode_limit": -1}])
+def test_what_makes_no_sense_is_refused(wrong):
+    with pytest.raises(UsageError):
+        _check_choices(Choices(**wrong))
