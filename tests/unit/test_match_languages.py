@@ -28,8 +28,7 @@ WORDS = {
     " Fondazioni Condotte Tubazioni Illuminazione Prese Sanitari Canaline Bocchette Sprinkler",
     "Malay": "Dinding Pintu Tingkap Tiang Rasuk Papak Tangga Susur_tangan Bumbung Siling Perabot Asas"
     " Salur_udara Paip Lampu Soket Tandas Dulang_kabel Peresap_udara Penyiram",
-    "Chinese": "墙 门 窗户 结构柱 梁 楼板 楼梯 栏杆 屋顶 吊顶 家具 基础 风管 水管 照明灯具 插座 洁具 桥架"
-    " 散流器 喷头",
+    "Chinese": "墙 门 窗户 结构柱 梁 楼板 楼梯 栏杆 屋顶 吊顶 家具 基础 风管 水管 照明灯具 插座 洁具 桥架 散流器 喷头",
     "Japanese": "壁 扉 窓 柱 大梁 スラブ 階段 手摺 屋根 天井 家具 フーチング ダクト 配管 照明 コンセント 便器"
     " ケーブルラック 制気口 スプリンクラー",
 }

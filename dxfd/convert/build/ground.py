@@ -12,7 +12,8 @@ from dxfd.convert.read.stream import Chunk
 def lies_flat(chunk: Chunk) -> Bools:
     """Return (E,) whether an entity has no height of its own: all its z are 0, or it has none. Solids: by their box."""
     tags = chunk.tags
-    at = np.flatnonzero((tags.code >= 30) & (tags.code <= 38) & (tags.number != 0.0))
+    at = np.flatnonzero((tags.code - np.int16(30)).view(np.uint16) <= 8)  # 30 to 38
+    at = at[tags.number[at] != 0.0]
     flat = np.ones(chunk.count, dtype=np.bool_)
     entity = tags.entity_of[at]
     flat[chunk.owner[entity[entity >= 0]]] = False
