@@ -7,6 +7,7 @@ element depends on its entity, its rule and the building file alone; nothing is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
@@ -14,12 +15,10 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from dxfd.convert.build.ground import lies_flat
 from dxfd.convert.build.model import Built
 from dxfd.convert.build.ragged import Bools, Floats, Ints
 from dxfd.convert.building import Building, Storey
 from dxfd.convert.match.rules import Element
-from dxfd.convert.read.stream import Chunk
 from dxfd.convert.types import Heights
 
 _LEAST_NONZERO: Final = 0.1
@@ -88,12 +87,12 @@ class Levels:
             changes["elevation_m"] = 0.0
         return replace(element, **changes, below_ceiling_m=None, full_height=False)
 
-    def place(self, built: Built, chunk: Chunk, rule: Ints, elements: list[Element], paper: Bools) -> None:
+    def place(self, built: Built, flat: Callable[[], Bools], rule: Ints, elements: list[Element], paper: Bools) -> None:
         """Bring elements to their storey, in place.
 
         Args:
             built: elements of a chunk.
-            chunk: where their entities are.
+            flat: returns (E,) which entities lie at height 0; asked only where it matters.
             rule: (E,) number of each entity's element.
             elements: by number.
             paper: (E,) entities of paper layouts, which have no height.
@@ -101,9 +100,8 @@ class Levels:
         at = built.entity
         model = ~paper[at]
         if self.way is Way.RULES:
-            flat = lies_flat(chunk)
             above = np.array([e.elevation_m for e in elements])[rule[at]]
-            built.center[:, 2] = np.where(model & ~flat[at], built.size[:, 2] / 2 + above, built.center[:, 2])
+            built.center[:, 2] = np.where(model & ~flat()[at], built.size[:, 2] / 2 + above, built.center[:, 2])
         if self.way is not Way.DRAWING and self.base.elevation_m:
             built.center[:, 2] += np.where(model, self.base.elevation_m, 0.0)
 

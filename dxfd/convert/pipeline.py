@@ -25,6 +25,7 @@ from dxfd.convert.account import Account, Counts, dropped, settle
 from dxfd.convert.build import colors
 from dxfd.convert.build.blocks import Blocks
 from dxfd.convert.build.geometry import bad_entities
+from dxfd.convert.build.ground import lies_flat
 from dxfd.convert.build.means import Means
 from dxfd.convert.build.model import Builder, Built
 from dxfd.convert.build.ragged import Ints
@@ -468,7 +469,7 @@ class _Run:
             seen = replace(chunk, follower=chunk.follower | elsewhen, damage=damage)
         built = builder.build(chunk, np.flatnonzero(rule >= 0), rule, chooser.elements, (block_names, block_of))
         built.failed |= dict.fromkeys(large.tolist(), (bounds.REASON, bounds.words(self.options.limits)))
-        self.plan.levels.place(built, chunk, rule, chooser.elements, view.paper)
+        self.plan.levels.place(built, partial(lies_flat, chunk), rule, chooser.elements, view.paper)
         if self.plan.region is not None:
             built, reasons = self._within(built, reasons, view)
         account = settle(seen, view, (true_names, block_of), reasons, built, bad, self.told)

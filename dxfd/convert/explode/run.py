@@ -119,7 +119,7 @@ class Frame:
 
 def raised(part: Part, elements: list[Any], frame: Frame) -> None:
     """Bring the elements of a part to their storey, in place."""
-    frame.levels.place(_built(part), part.flat, part.element, elements, part.layout > 0)
+    frame.levels.place(_built(part), lambda: part.flat, part.element, elements, part.layout > 0)
 
 
 def _built(part: Part) -> Built:
