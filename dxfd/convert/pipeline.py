@@ -368,7 +368,7 @@ class _Run:
             return None
         index = Index(
             self._stream("BLOCKS"), self.found.codec, self.plan.units.metres, self.scope.explodes,
-            self.options.explode_limit,
+            self.options.explode_limit, self.options.limits.block_depth,
         )  # fmt: skip
         shop = Workshop(
             codec=self.found.codec, metres=self.plan.units.metres, blocks=blocks, means=means, chooser=chooser,

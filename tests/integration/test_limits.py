@@ -12,7 +12,7 @@ import pytest
 
 from dxfd.convert.build import others
 from dxfd.convert.build.budget import OutOfTimeError, bounded
-from dxfd.convert.types import Damaged, Limits, ResumePolicy
+from dxfd.convert.types import EXPLODE, Damaged, Limits, ResumePolicy
 from dxfd.errors import DxfdError, SourceDamagedError, TooManyIssuesError
 from tests.support import convert as cv
 
@@ -209,6 +209,32 @@ def test_damage_in_a_block_is_told(tmp_path):
     report = cv.convert(source, templates=cv.rules(tmp_path / "r.toml")).report
     assert report.issues["block_damaged"] == 1
     assert report.elements_written == 1
+
+
+def test_damage_and_limits_hold_in_exploded_blocks(tmp_path):
+    face = cv.entity("3DFACE", *[(code + k, float(code * k)) for k in range(4) for code in (10, 20, 30)])
+    block = cv.line(0) + old_polyline(5000) + face + "xx\nyy\n" + cv.line(1)
+    blocks = cv.entity("BLOCK", (2, "B"), (10, 0), (20, 0)) + block + cv.entity("ENDBLK")
+    source = cv.write(tmp_path / "in.dxf", cv.drawing(cv.entity("INSERT", (2, "B"), (70, 3), (44, 9e3)), blocks=blocks))
+    run = cv.convert(source, templates=cv.rules(tmp_path / "r.toml"), limits=SMALL, blocks=(EXPLODE,))
+    assert cv.adds_up(run.report)
+    found = {(row.entity_type, row.outcome, row.reason): row.count for row in run.report.ledger}
+    assert found == {
+        ("INSERT", "exploded", "exploded"): 1, ("LINE", "element", ""): 6,
+        ("POLYLINE", "skipped", "entity_too_large"): 3, ("3DFACE", "error", "structure"): 3,
+    }  # fmt: skip
+
+
+def test_what_an_exploded_block_loses_is_told_once(tmp_path):
+    def block(name: str, body: str) -> str:
+        return cv.entity("BLOCK", (2, name), (10, 0), (20, 0)) + body + cv.entity("ENDBLK")
+
+    far = cv.entity("INSERT", (2, "INNER"), (10, 0), (20, 0), (70, 50), (71, 50), (44, 1e12), (45, 1.0))
+    blocks = block("INNER", cv.line(0) * 3) + block("OUTER", far + cv.line(1))
+    source = cv.write(tmp_path / "in.dxf", cv.drawing(cv.entity("INSERT", (2, "OUTER")), blocks=blocks))
+    run = cv.convert(source, templates=cv.rules(tmp_path / "r.toml"), blocks=(EXPLODE,), explode_limit=100)
+    assert cv.adds_up(run.report)
+    assert all(row.count > 0 for row in run.report.ledger)
 
 
 # --- memory -----------------------------------------------------------------------------------------------------------

@@ -193,7 +193,8 @@ class Expander:
     def _read(self, block: int, scale: float, layer: int, color: int) -> Iterator[Piece]:
         """Yield the pieces of a block's content, read from the drawing."""
         name = self._name(block)
-        stream = Stream(self._source, [self._shop.index.get(name).extent.section(name)], _CHUNK_BYTES)
+        extent = self._shop.index.get(name).extent.section(name)
+        stream = Stream(self._source, [extent], _CHUNK_BYTES, self._shop.means.limits)
         first = 0
         for chunk in stream.chunks(stream.first_place(), PART):
             made = piece(self._shop, chunk, name, first, scale, self._name(layer), color)
@@ -209,7 +210,8 @@ class Expander:
         at, of = pa.array(again), pa.array(times)
         stiff, columns = _bodies(made, cells)
         columns |= {
-            "element": made.element[again], "flat": made.flat[again] & _level(cells.matrix)[times],
+            "element": made.element[again], "why": made.why[again],
+            "flat": made.flat[again] & _level(cells.matrix)[times],
             "length": np.where(stiff[times], made.length[again], np.nan),
             "kind": made.kind.take(at), "layer": made.layer.take(at), "block": made.block.take(at),
             "handle": pc.binary_join_element_wise(cells.path.take(of), made.handle.take(at), "/"),
@@ -269,12 +271,15 @@ class Expander:
         kept, far, away = np.flatnonzero(wanted), np.flatnonzero(~near), np.flatnonzero(near & ~wanted)
         properties = _properties(found, sizes, order, tops, kept)
         if len(kept) < len(order):
-            lost = _lost(columns, far, "error", "out_of_range"), _lost(columns, away, "skipped", OUTSIDE)
+            before = np.array(self._shop.names.names, dtype=object)[columns["why"]]
+            lost = [_lost(columns, before, far, ("error", "out_of_range"))]
+            lost.append(_lost(columns, before, away, ("skipped", OUTSIDE)))
             ledger = pa.concat_tables([ledger, *(table for table in lost if table.num_rows)])
             columns = {
                 name: value[kept] if isinstance(value, np.ndarray) else value.take(pa.array(kept))
                 for name, value in columns.items()
             }
+        del columns["why"]
         return Part(
             **columns, properties=properties, ledger=ledger,
             count=sum(p.count * k for p, k in zip(used, times, strict=True)),
@@ -350,19 +355,20 @@ def _times(ledger: pa.Table, m: int, cells: References) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def _lost(columns: dict[str, Any], lost: Ints, outcome: str, reason: str) -> pa.Table:
-    """Return the rows of the account that make something else of elements."""
+def _lost(columns: dict[str, Any], before: Any, lost: Ints, after: tuple[str, str]) -> pa.Table:
+    """Return the rows of the account that make something else of elements: from (n,) reasons to outcome and reason."""
     at = pa.array(lost)
     rows = []
-    for became, why, count in (("element", "", -1), (outcome, reason, 1)):
+    given = [("element", reason) for reason in before[lost].tolist()]
+    for became, count in ((given, -1), ([after] * len(lost), 1)):
         rows += [
             {
                 "entity_type": kind, "layer": layer, "block": block, "space": "model", "layout": "Model",
-                "origin": "content", "outcome": became, "reason": why, "count": count, "first_handle": handle,
+                "origin": "content", "outcome": what, "reason": why, "count": count, "first_handle": handle,
                 "at": where,
             }
-            for kind, layer, block, handle, where in zip(
-                columns["kind"].take(at).to_pylist(), columns["layer"].take(at).to_pylist(),
+            for (what, why), kind, layer, block, handle, where in zip(
+                became, columns["kind"].take(at).to_pylist(), columns["layer"].take(at).to_pylist(),
                 columns["block"].take(at).to_pylist(), columns["handle"].take(at).to_pylist(),
                 columns["layout"][lost].tolist(), strict=True,
             )

@@ -56,13 +56,15 @@ class Definition:
 class Index:
     """The blocks of a drawing, as far as exploding goes."""
 
-    def __init__(self, stream: Stream, codec: str, metres: float, wanted: Callable[[str], bool], limit: int) -> None:
+    def __init__(
+        self, stream: Stream, codec: str, metres: float, wanted: Callable[[str], bool], limit: int, depth: int = 64
+    ) -> None:
         """Read the BLOCKS section."""
         self._codec = codec
         self._metres = metres
         self._wanted = wanted
         self._limit = limit
-        self._depth = 64
+        self._depth = depth
         self._blocks: dict[str, Definition] = {}
         self._read(stream)
         order = self._order()

@@ -27,6 +27,7 @@ from dxfd.convert.explode.index import CYCLE, DEEP, LIMIT, Index
 from dxfd.convert.explode.places import References, Words, matrices, mixed, steps
 from dxfd.convert.match.rules import Element
 from dxfd.convert.properties import properties
+from dxfd.convert.read import bounds
 from dxfd.convert.read.columns import Heads, group, heads, of_kind
 from dxfd.convert.read.dictionaries import Dictionaries
 from dxfd.convert.read.encoding import decode
@@ -75,6 +76,7 @@ class Piece:
 
     Attributes:
         element: (n,) number of each element's rule.
+        why: (n,) number of the reason that the account has for it.
         entity: (n,) where its entity stands in the block, growing.
         length: (n,) metres, NaN where there is none.
         flat: (n,) the entity has no height of its own.
@@ -92,6 +94,7 @@ class Piece:
     """
 
     element: Ints
+    why: Ints
     entity: Ints
     length: Floats
     flat: Bools
@@ -223,9 +226,15 @@ def piece(shop: Workshop, chunk: Chunk, block: str, first: int, scale: float, la
     exploded, (words, of) = _fates(shop, chunk, view.head, names, block, (rule, reasons))
     bad = bad_entities(chunk)
     rule[bad] = -1
+    if chunk.damage is not None:
+        rule[chunk.owner[-1:]] = -1
+    large = bounds.too_large(chunk, shop.means.limits)
+    large = large[rule[large] >= 0]
+    rule[large] = -1
     flat = [replace(e, elevation_m=0.0, below_ceiling_m=None) for e in shop.chooser.elements]
     builder = Builder(shop.codec, metres, grown, shop.means)
     built = builder.build(chunk, np.flatnonzero(rule >= 0), rule, flat, names)
+    built.failed |= dict.fromkeys(large.tolist(), (bounds.REASON, bounds.words(shop.means.limits)))
     place = (np.cumsum(~chunk.follower) - 1 + first).astype(np.uint64) + np.uint64(1)
     account = settle(chunk, view, (true_names, names[1]), (words, of), built, bad, set())
     made = _elements(shop, chunk, view.head, rule, built, place, color)
@@ -238,13 +247,23 @@ def piece(shop: Workshop, chunk: Chunk, block: str, first: int, scale: float, la
     text = pa.array([name or block for name in true_names], type=pa.string())
     bodies = _bodies(built)
     return Piece(
-        rule[at], at + first, built.length, lies_flat(chunk)[at], bodies, *made[:2],
+        rule[at], _why(shop, built, words, of), at + first, built.length, lies_flat(chunk)[at], bodies, *made[:2],
         text.take(pa.array(names[1][at])), *made[2:],
         held, below, _ledger(account, block), int((~chunk.follower).sum()), account.counts.matched,
         [Found(code=row["code"], message=f"in block {block!r}: {row['message']}", handle=row["handle"]) for row in
          account.issues],
         bodies.points.nbytes + bodies.faces.nbytes + 200 * len(at) + 400 * len(exploded) + held.nbytes + 2000,
     )  # fmt: skip
+
+
+def _why(shop: Workshop, built: Built, words: list[str], of: Ints) -> Ints:
+    """Return (n,) numbers of the reasons that the account has for elements; most have none."""
+    failed = {entity: reason for entity, (reason, _) in built.failed.items()}
+    reasons = [
+        failed.get(entity, words[number])
+        for entity, number in zip(built.entity.tolist(), of[built.entity].tolist(), strict=True)
+    ]
+    return np.array([shop.names.number(reason) for reason in reasons], dtype=np.int64)
 
 
 def block_names(chunk: Chunk, codec: str) -> tuple[list[str], Ints]:
