@@ -359,6 +359,9 @@ def summary(report: Report) -> list[str]:
         f"{safe(Path(report.input).name)} → {safe(report.output)}",
         f"  {counts}, match rate {percent(report.match_rate)}",
     ]
+    if report.exploded:
+        what = counted(report.exploded, "block reference")
+        lines.append(f"  {what} exploded to {counted(report.content_read, 'entity', 'entities')}")
     if report.skipped:
         reasons = _reasons(report, "skipped")
         lines.append(f"  {count(report.skipped)} skipped: " + ", ".join(f"{r} {count(n)}" for r, n in reasons))
