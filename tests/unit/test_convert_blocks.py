@@ -219,7 +219,7 @@ def test_every_entity_is_in_the_ledger_with_what_became_of_it(tmp_path):
 @pytest.mark.parametrize(
     ("used", "limit", "step"),
     [
-        (500, None, "none"), (500, 0, "none"), (500, 1000, "none"), (700, 1000, "shrink"), (800, 1000, "trim"),
+        (500, None, ""), (500, 0, ""), (500, 1000, ""), (700, 1000, "shrink"), (800, 1000, "trim"),
         (969, 1000, "trim"), (970, 1000, "leave"), (5000, 1000, "leave"),
     ],
 )  # fmt: skip
