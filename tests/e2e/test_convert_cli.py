@@ -47,8 +47,8 @@ def test_encoding_and_limits_are_options(sandbox):
     path = drawing(sandbox.folder / "hall.dxf", 3)
     path.write_bytes(path.read_bytes().replace(b"A-WALL", "WALL-墙".encode("gbk")))
     done = sandbox.run(
-        "dxfd", "convert", "hall.dxf", "--json", "--encoding", "cp936", "--max-vertices", "500", "--max-entity-size", "2M",
-        "--max-body-points", "90", "--max-block-depth", "7", "--max-entity-time", "2s",
+        "dxfd", "convert", "hall.dxf", "--json", "--encoding", "cp936", "--max-vertices", "500",
+        "--max-entity-size", "2M", "--max-body-points", "90", "--max-block-depth", "7", "--max-entity-time", "2s",
     )  # fmt: skip
     assert {row["layer"] for row in json.loads(done.stdout)["ledger"]} == {"WALL-墙"}
     wrong = sandbox.run("dxfd", "convert", "hall.dxf", "--encoding", "klingon", code=2)

@@ -32,6 +32,7 @@ from tests.support.corpus import CORPUS
 COUNT = int(os.environ.get("DXFD_FUZZ", "210"))
 SEED = int(os.environ.get("DXFD_FUZZ_SEED", "0"))
 LONGEST_S: Final = 60.0
+"""Of processor time: these runs are the least of what a machine has to do."""
 MOST_MB: Final = 1000
 HUGE = ("1000000000", "2147483647", "-1", "65535", "4294967296", "1e9")
 VALUES = (
@@ -258,7 +259,7 @@ def became(number: int, begun: list[bytes], templates: list[Path], folder: Path)
     source.write_bytes(_input(number, begun))
     chosen = _options(random.Random(-number))
     options = cv.options(source, output, templates=templates[number % 4], resume=ResumePolicy.RESTART, **chosen)
-    started = time.monotonic()
+    started = time.process_time()
     try:
         report = pipeline.convert(options, on_event=lambda _: None, should_leave=lambda: None)
     except DxfdError as error:
@@ -266,7 +267,7 @@ def became(number: int, begun: list[bytes], templates: list[Path], folder: Path)
         assert not output.exists(), "an error, and yet a database"
         return error.code
     assert cv.adds_up(report), "the ledger does not add up"
-    assert time.monotonic() - started < LONGEST_S, "it takes too long"
+    assert time.process_time() - started < LONGEST_S, "it takes too long"
     assert memory.rss() < MOST_MB << 20, f"it takes {memory.rss() >> 20} MB"
     output.unlink()
     return "converted"
