@@ -73,7 +73,6 @@ def _dropped(packing: Future[Packed]) -> None:
 
 
 def _indexes(database: Database, step: Step) -> None:
-    database.execute("PRAGMA threads = 2")
     for name, table, columns in _UNIQUE:
         step(f"index {table}")
         try:

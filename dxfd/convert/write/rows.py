@@ -110,6 +110,9 @@ def transforms(built: Built, texts: Texts, first_id: int, origin: Floats) -> pa.
     columns["length"] = length
     for k, axis in enumerate("xyz"):
         columns[f"bbox_{axis}"] = np.ascontiguousarray(built.size[:, k])
+    for name in [f"rotation_{axis}" for axis in "xyz"]:  # mostly 0, which is the default
+        if not columns[name].any():
+            del columns[name]
     return pa.table(columns)
 
 

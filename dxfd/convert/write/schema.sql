@@ -28,7 +28,7 @@ CREATE TABLE element_transforms (
   id INTEGER PRIMARY KEY,
   guid TEXT NOT NULL,
   center_x REAL NOT NULL, center_y REAL NOT NULL, center_z REAL NOT NULL,
-  rotation_x REAL NOT NULL, rotation_y REAL NOT NULL, rotation_z REAL NOT NULL,  -- radians, Euler XYZ
+  rotation_x REAL NOT NULL DEFAULT 0.0, rotation_y REAL NOT NULL DEFAULT 0.0, rotation_z REAL NOT NULL DEFAULT 0.0,  -- radians, Euler XYZ
   length REAL,
   bbox_x REAL NOT NULL, bbox_y REAL NOT NULL, bbox_z REAL NOT NULL,              -- size of the box along the world's axes
   transform_source TEXT NOT NULL DEFAULT 'dxf_conversion'
