@@ -44,11 +44,10 @@ from dxfd.convert.match.rules import Element
 from dxfd.convert.naming import names
 from dxfd.convert.properties import properties
 from dxfd.convert.published import published
-from dxfd.convert.read import bounds
+from dxfd.convert.read import bounds, references
 from dxfd.convert.read.ahead import Ahead
-from dxfd.convert.read.columns import Heads, group, heads, of_kind
+from dxfd.convert.read.columns import Heads, heads
 from dxfd.convert.read.dictionaries import Dictionaries
-from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.georeference import georeference
 from dxfd.convert.read.skim import Skim, skim
 from dxfd.convert.read.source import Source
@@ -385,7 +384,7 @@ class _Run:
         frame = Frame(np.array(self.plan.origin), self._same(), self.identity, view.layouts, self.plan.levels)
         # places are counted anew where the drawing is read for the second time
         before = self.checkpoint.ordinal if self.scope.is_content(self.checkpoint.section) else 0
-        for part, held in exploding.parts(chunk, view, self._block_names(chunk), before):
+        for part, held in exploding.parts(chunk, view, references.block_names(chunk, self.found.codec), before):
             if batch.entities >= PART:
                 batch.whole = False
                 writer.put(batch)
@@ -445,7 +444,7 @@ class _Run:
         """Read, match and build a chunk into the batch."""
         view = self.scope.view(chunk, heads(chunk, self.found.codec))
         head = view.head
-        block_names, block_of = self._block_names(chunk)
+        block_names, block_of = references.block_names(chunk, self.found.codec)
         true_names = [self.found.true_names.get(name.upper(), name) for name in block_names]
         rule, reasons = chooser.choose(chunk, head, (block_names, block_of), true_names)
         reasons = self.scope.apply(view, rule, reasons)
@@ -574,20 +573,6 @@ class _Run:
             raise TooManyIssuesError(
                 f"{self.checkpoint.error_count} faulty entities, more than the {self.options.max_errors} allowed"
             )
-
-    def _block_names(self, chunk: Chunk) -> tuple[list[str], Ints]:
-        """Return distinct block names and (E,) index into them; 0 is "" for what is no INSERT."""
-        names = [""]
-        of = np.zeros(chunk.count, dtype=np.int64)
-        members = of_kind(chunk, "INSERT")
-        if len(members):
-            references = group(chunk, members)
-            raw, index = chunk.tags.distinct(references.tag_of(2))
-            decoded = [decode(value, self.found.codec).strip() for value in raw]
-            names = ["", *dict.fromkeys(d for d in decoded if d)]
-            place = {name: k for k, name in enumerate(names)}
-            of[members] = np.array([place[d] for d in decoded], dtype=np.int64)[index]
-        return names, of
 
     def _notes(self, blocks: _LazyBlocks, batch: Batch) -> None:
         self._tell([Found(code=code, message=message) for code, message in blocks.take_notes()], batch)
