@@ -36,6 +36,10 @@ _OPTIONS: Final = (
         "--colors", type=click.Choice(["rule", "drawing"]), default="rule", show_default=True,
         help="Whose colour goes first.",
     ),
+    click.option(
+        "--detail", type=click.Choice(["body", "box"]),
+        help="Bodies of elements: those of their recipes, or their boxes (setting detail, body).",
+    ),
     click.option("--xdata", is_flag=True, help="Keep extended data and extension dictionaries as properties."),
 )  # fmt: skip
 
@@ -51,7 +55,7 @@ def chosen_of(parameters: dict[str, Any]) -> Choices:
     """Take the options' values out of a command's parameters."""
     got = {name: parameters.pop(name) for name in Choices.__struct_fields__}
     lists = {name: listed(got[name]) for name in ("layouts", "blocks")}
-    return Choices(**{**got, **lists, "explode_limit": got["explode_limit"] or 0})
+    return Choices(**{**got, **lists, "explode_limit": got["explode_limit"] or 0, "detail": got["detail"] or ""})
 
 
 def listed(values: tuple[str, ...]) -> list[str]:
@@ -59,9 +63,9 @@ def listed(values: tuple[str, ...]) -> list[str]:
     return [name.strip() for value in values for name in value.split(",") if name.strip()]
 
 
-def fields_of(choices: Choices) -> dict[str, Any]:
-    """Return the fields of ConvertOptions that are not as they are by default."""
-    from dxfd.convert.types import Colors, HiddenLayers
+def fields_of(choices: Choices, detail: str = "") -> dict[str, Any]:
+    """Return the fields of ConvertOptions that are not as they are by default; `detail` is the setting."""
+    from dxfd.convert.types import Colors, Detail, HiddenLayers
 
     given: dict[str, Any] = {
         "hidden_layers": HiddenLayers(choices.hidden_layers), "colors": Colors(choices.colors), "xdata": choices.xdata,
@@ -69,6 +73,8 @@ def fields_of(choices: Choices) -> dict[str, Any]:
     for name, value in (("layouts", choices.layouts), ("blocks", choices.blocks)):
         if value:
             given[name] = tuple(value)
+    if wanted := choices.detail or detail:
+        given["detail"] = Detail(wanted)
     return given | ({"explode_limit": choices.explode_limit} if choices.explode_limit else {})
 
 
@@ -79,7 +85,7 @@ def again(options: ConvertOptions) -> list[str]:
     for name in ("layouts", "blocks"):
         if getattr(options, name) != getattr(plain, name):
             words += [f"--{name}", ",".join(getattr(options, name))]
-    for name in ("hidden_layers", "colors", "explode_limit"):
+    for name in ("hidden_layers", "colors", "explode_limit", "detail"):
         if getattr(options, name) != getattr(plain, name):
             words += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
     return [*words, "--xdata"] if options.xdata else words

@@ -231,7 +231,7 @@ def _options(source: Path, output: Path | None, chosen: _Chosen, settings: Setti
         encoding=chosen.asked.encoding,
         tolerance_m=(chosen.asked.tolerance or settings.tolerance_um / 1000) / 1000,
         clip_endless=chosen.asked.clip_endless,
-        **fields_of(chosen.choices),
+        **fields_of(chosen.choices, settings.detail),
         limits=limits_of(chosen.asked, settings),
         dwg=DwgOptions(
             converter=chosen.dwg_converter or settings.dwg_converter,

@@ -174,6 +174,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             Kind.COUNT, "Largest distance of a curve's chords from the curve, in thousandths of a millimetre.", least=10
         ),
     ] = 5_000
+    detail: Annotated[
+        str,
+        _meta(
+            Kind.CHOICE,
+            "Bodies of elements. body: those of their recipes. box: their boxes; what is a line stays one.",
+            choices=("body", "box"),
+        ),
+    ] = "body"
     max_entity_s: Annotated[
         float,
         _meta(Kind.SECONDS, "Processor time for the geometry of one spline, hatch, solid or the like; 0: no bound."),

@@ -120,6 +120,8 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
     """rule, drawing: whose colour goes first."""
     xdata: bool = False
     """Keep extended data and extension dictionaries as properties."""
+    detail: str = ""
+    """body, box: what body elements get; empty: as the daemon is set."""
 
 
 class WorkOrder(msgspec.Struct, frozen=True, kw_only=True):

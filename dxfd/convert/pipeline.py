@@ -73,6 +73,7 @@ from dxfd.convert.types import (
     ShouldLeave,
 )
 from dxfd.convert.write import clashes, guid, rows
+from dxfd.convert.write.bodies import Kept
 from dxfd.convert.write.database import Database
 from dxfd.convert.write.drawing import write_georeference, write_layers
 from dxfd.convert.write.finish import finish, leave_no_journal, seal
@@ -162,6 +163,7 @@ class _Run:
         )  # fmt: skip
         self.told: set[str] = set()
         self.shared: set[str] = set()
+        self.kept = Kept(options.detail)
         self.resume_note = ""
         self.resumed_from = 0
         self.fresh = False
@@ -306,6 +308,7 @@ class _Run:
         self.resumed_from = checkpoint.entities_read
         if checkpoint.status == "in_progress":
             self.shared = {r[0] for r in database.rows("SELECT geometry_hash FROM base_geometries WHERE id < 0")}
+            self.kept.resume(database)
             told = database.rows("SELECT message FROM conversion_issues WHERE severity = 'notice'")
             self.told = {r[0] for r in told}
 
@@ -381,7 +384,9 @@ class _Run:
     ) -> Batch:
         """Explode a chunk's block references into the batch; returns the batch that goes on."""
         view = self.scope.view(chunk, heads(chunk, self.found.codec))
-        frame = Frame(np.array(self.plan.origin), self._same(), self.identity, view.layouts, self.plan.levels)
+        frame = Frame(
+            np.array(self.plan.origin), self._same(), self.identity, view.layouts, self.plan.levels, self.kept.settle
+        )  # fmt: skip
         # places are counted anew where the drawing is read for the second time
         before = self.checkpoint.ordinal if self.scope.is_content(self.checkpoint.section) else 0
         for part, held in exploding.parts(chunk, view, references.block_names(chunk, self.found.codec), before):
@@ -522,6 +527,7 @@ class _Run:
         if texts.layout is not None:  # a sheet has a frame of its own
             origin = np.where(view.paper[at, None], 0.0, origin)
         self.spool.add(built.center - origin, built.size)
+        built = self.kept.settle(built, texts.guid)
         batch.add("elements_meta", rows.meta(built, texts, rule[at], elements, first, same))
         batch.add("element_transforms", rows.transforms(built, texts, first, origin))
         batch.add("base_geometries", rows.own_bodies(built, texts, first))

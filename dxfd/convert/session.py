@@ -121,6 +121,7 @@ def configuration(options: ConvertOptions, rules: RuleSet, source: Source) -> di
         "hidden_layers": options.hidden_layers.value,
         "colors": options.colors.value,
         "xdata": options.xdata,
+        "detail": options.detail.value,
         "layouts": sorted({name.upper() for name in options.layouts}),
         "blocks": sorted({name.upper() for name in options.blocks}),
         "explode_limit": options.explode_limit,

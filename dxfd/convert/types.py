@@ -49,6 +49,15 @@ class Colors(StrEnum):
     """The drawing's."""
 
 
+class Detail(StrEnum):
+    """What body an element gets."""
+
+    BODY = "body"
+    """That of its recipe."""
+    BOX = "box"
+    """The box of it: eight corners in place of any body with faces."""
+
+
 MODEL: Final = "model"
 ALL: Final = "all"
 BOX: Final = "box"
@@ -160,6 +169,7 @@ class ConvertOptions:
         hidden_layers: what becomes of entities on frozen layers and layers that are off.
         colors: which colour elements have.
         xdata: keep extended data and extension dictionaries as properties.
+        detail: what body elements get; their places and boxes are the same either way.
         run_key: names the job this is an attempt of; an output that it published already is not made again.
         layouts: which layouts are converted: "model", names of paper layouts (any case, with * and ?), or "all".
         blocks: what becomes of block references: "box", one element each; "explode", their content becomes elements;
@@ -194,6 +204,7 @@ class ConvertOptions:
     hidden_layers: HiddenLayers = HiddenLayers.CONVERT
     colors: Colors = Colors.RULE
     xdata: bool = False
+    detail: Detail = Detail.BODY
     layouts: tuple[str, ...] = (MODEL,)
     blocks: tuple[str, ...] = (BOX,)
     explode_limit: int = 10_000_000

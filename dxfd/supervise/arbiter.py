@@ -13,6 +13,8 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from dxfd import faults, logs
 from dxfd.config.model import Settings
 from dxfd.contract.progress import EntityLimits, Progress, WorkOrder
@@ -426,7 +428,9 @@ class Arbiter:
             encoding=row.options.encoding,
             tolerance_m=row.options.tolerance_m or self._settings.tolerance_um / 1e6,
             clip_endless=row.options.clip_endless,
-            choices=row.options.choices,
+            choices=msgspec.structs.replace(
+                row.options.choices, detail=row.options.choices.detail or self._settings.detail
+            ),
             limits=EntityLimits(
                 max_entity_bytes=self._settings.max_entity_bytes,
                 max_entity_vertices=self._settings.max_entity_vertices,

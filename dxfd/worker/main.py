@@ -21,6 +21,7 @@ from dxfd.convert.types import (
     Colors,
     ConvertOptions,
     Damaged,
+    Detail,
     DwgOptions,
     ErrorAction,
     HiddenLayers,
@@ -114,6 +115,8 @@ def _chosen(choices: Choices) -> dict[str, Any]:
     }  # fmt: skip
     lists = {"layouts": tuple(choices.layouts), "blocks": tuple(choices.blocks)}
     given |= {name: value for name, value in lists.items() if value}
+    if choices.detail:
+        given["detail"] = Detail(choices.detail)
     return given | ({"explode_limit": choices.explode_limit} if choices.explode_limit else {})
 
 

@@ -37,14 +37,22 @@ def test_what_the_command_line_says_is_what_is_converted(tmp_path, monkeypatch):
 
 
 def test_what_a_job_asks_for_reaches_its_worker():
-    asked = Choices(layouts=["all"], blocks=["A*"], explode_limit=7, hidden_layers="skip", colors="drawing", xdata=True)
+    asked = Choices(
+        layouts=["all"],
+        blocks=["A*"],
+        explode_limit=7,
+        hidden_layers="skip",
+        colors="drawing",
+        xdata=True,
+        detail="box",
+    )
     order = WorkOrder(job_id=1, attempt=1, attempt_token="", converter="bim", source="/a", output="/b", choices=asked)
     options = options_of(order)
     assert (options.layouts, options.blocks, options.explode_limit) == (("all",), ("A*",), 7)
     assert (options.hidden_layers, options.colors, options.xdata) == (HiddenLayers.SKIP, Colors.DRAWING, True)
     assert again(options) == [
         "--layouts", "all", "--blocks", "A*", "--hidden-layers", "skip", "--colors", "drawing",
-        "--explode-limit", "7", "--xdata",
+        "--explode-limit", "7", "--detail", "box", "--xdata",
     ]  # fmt: skip
 
 
@@ -58,13 +66,16 @@ def test_nothing_said_is_the_converters_own(tmp_path):
             "hidden_layers": "convert",
             "colors": "rule",
             "xdata": False,
+            "detail": None,
         }
     )
     assert ConvertOptions(source=tmp_path, output=tmp_path, **fields_of(said)) == plain
     assert again(plain) == []
 
 
-@pytest.mark.parametrize("wrong", [{"hidden_layers": "x"}, {"colors": "x"}, {"blocks": [""]}, {"explode_limit": -1}])
+@pytest.mark.parametrize(
+    "wrong", [{"hidden_layers": "x"}, {"detail": "x"}, {"colors": "x"}, {"blocks": [""]}, {"explode_limit": -1}]
+)
 def test_what_makes_no_sense_is_refused(wrong):
     with pytest.raises(UsageError):
         _check_choices(Choices(**wrong))

@@ -93,7 +93,8 @@ def test_a_model_without_elements_is_an_empty_scene(tmp_path):
 
 
 def test_many_vertices_are_cut_into_primitives_of_short_indices(tmp_path):
-    lines = "".join(cv.line(k) for k in range(9000))
+    ends = (((10, k * 10.0), (20, 0.0), (11, k * 11.0 + 500.0), (21, 3000.0)) for k in range(9000))
+    lines = "".join(cv.entity("LINE", *at) for at in ends)  # no two alike
     database = cv.convert(cv.write(tmp_path / "lines.dxf", cv.drawing(lines))).output
     glb_of(database, tmp_path / "lines.glb")
     document, _ = picture.opened(tmp_path / "lines.glb")

@@ -24,7 +24,7 @@ import ezdxf
 import pytest
 
 from dxfd.convert import memory, pipeline
-from dxfd.convert.types import EXPLODE, Colors, Damaged, HiddenLayers, Limits, ResumePolicy
+from dxfd.convert.types import EXPLODE, Colors, Damaged, Detail, HiddenLayers, Limits, ResumePolicy
 from dxfd.errors import DxfdError, SourceError, UsageError
 from tests.support import convert as cv
 from tests.support.corpus import CORPUS
@@ -246,6 +246,7 @@ def _options(rng: random.Random) -> dict[str, object]:
         "blocks": rng.choice(((), (), (EXPLODE,))),
         "layouts": rng.choice((("Model",), ("all",))),
         "hidden_layers": rng.choice(list(HiddenLayers)),
+        "detail": rng.choice(list(Detail)),
         "colors": rng.choice(list(Colors)),
         "xdata": rng.random() < 0.3,
         "max_errors": rng.choice((0, 100, 10**6)),

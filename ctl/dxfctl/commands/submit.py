@@ -58,6 +58,7 @@ Sent = tuple[str, SubmitReply | DxfdError]
 @option("--explode-limit", metavar="N", type=click.IntRange(1), help="Entities a reference may be exploded to.")
 @option("--hidden-layers", type=click.Choice(["convert", "skip"]), default="convert", help="Frozen or off (convert).")
 @option("--colors", type=click.Choice(["rule", "drawing"]), default="rule", show_default=True, help="Whose go first.")
+@option("--detail", type=click.Choice(["body", "box"]), help="Bodies, or boxes of them (setting detail).")
 @option("--xdata", is_flag=True, help="Keep extended data and extension dictionaries as properties.")
 @option("--restart", is_flag=True, help="Discard an interrupted run instead of going on with it.")
 @option("--max-attempts", type=click.IntRange(1, 100), metavar="N", help="Failed attempts before the job fails.")
@@ -133,6 +134,7 @@ def _requests(planned: Plan, given: dict[str, Any]) -> list[Submit]:
             hidden_layers=given["hidden_layers"],
             colors=given["colors"],
             xdata=given["xdata"],
+            detail=given["detail"] or "",
         ),
         restart=given["restart"],
     )

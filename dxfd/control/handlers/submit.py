@@ -118,6 +118,8 @@ def _check_choices(choices: Choices) -> None:
         raise UsageError(f"hidden_layers is convert or skip, not {choices.hidden_layers[:40]!r}")
     if choices.colors not in {"rule", "drawing"}:
         raise UsageError(f"colors is rule or drawing, not {choices.colors[:40]!r}")
+    if choices.detail not in {"", "body", "box"}:
+        raise UsageError(f"detail is body or box, not {choices.detail[:40]!r}")
     if not 0 <= choices.explode_limit < _MOST_NUMBER:
         raise UsageError("explode_limit is a number of at least 0")
     for name, words in (("layouts", choices.layouts), ("blocks", choices.blocks)):

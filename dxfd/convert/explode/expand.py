@@ -308,13 +308,13 @@ def _bodies(made: Piece, cells: References) -> tuple[Bools, dict[str, Any]]:
     counts = np.diff(bodies.vertex_offset)
     for first in range(0, m if n else 0, step):
         last = min(m, first + step)
-        world = np.einsum("nij,vj->nvi", turn[first:last], bodies.points) + cells.matrix[first:last, None, :, 3]
-        low = np.minimum.reduceat(world, bodies.vertex_offset[:-1], axis=1)
-        high = np.maximum.reduceat(world, bodies.vertex_offset[:-1], axis=1)
+        turned = np.einsum("nij,vj->nvi", turn[first:last], bodies.points)  # not moved: equals are to be equal bytes
+        low = np.minimum.reduceat(turned, bodies.vertex_offset[:-1], axis=1)
+        high = np.maximum.reduceat(turned, bodies.vertex_offset[:-1], axis=1)
         middle = (low + high) / 2
-        center[first * n : last * n] = middle.reshape(-1, 3)
+        center[first * n : last * n] = (middle + cells.matrix[first:last, None, :, 3]).reshape(-1, 3)
         size[first * n : last * n] = (high - low).reshape(-1, 3)
-        local[first * count : last * count] = (world - np.repeat(middle, counts, axis=1)).reshape(-1, 3)
+        local[first * count : last * count] = (turned - np.repeat(middle, counts, axis=1) + 0.0).reshape(-1, 3)
     faces = np.tile(bodies.faces.astype("<u4"), (m, 1))
     other = np.repeat(mirrored, len(bodies.faces))
     faces[other] = faces[other][:, ::-1]

@@ -5,7 +5,7 @@ Knows the database's tables through write/rows.py alone; batches and checkpoints
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,13 +108,17 @@ class _Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What is the same for all parts: (3,) origin, constants, identity of the drawing, layouts by number, storeys."""
+    """What is the same for all parts: (3,) origin, constants, identity of the drawing, layouts by number, storeys.
+
+    `settle` returns elements with the bodies that are written, given them and their identifiers.
+    """
 
     origin: Floats
     same: rows.Constants
     identity: tuple[int, int]
     layouts: tuple[str, str]
     levels: Levels
+    settle: Callable[[Built, Any], Built] = lambda built, _: built
 
 
 def raised(part: Part, elements: list[Any], frame: Frame) -> None:
@@ -141,6 +145,7 @@ def tables(part: Part, held: pa.Table, elements: list[Any], first: int, frame: F
         layer=part.layer, block=part.block, rgba=None if part.rgba.null_count == n else part.rgba, layout=sheet,
         storey=frame.levels.storeys(built),
     )  # fmt: skip
+    built = frame.settle(built, texts.guid)
     order = np.argsort(held["row"].to_numpy(), kind="stable")
     held = held.take(pa.array(order))
     row = held["row"].to_numpy()

@@ -132,6 +132,17 @@ def _separate_duplicates(database: Database) -> None:
         part = later[start : start + 10_000]
         values = ", ".join(f"({i}, '{g}', '{disambiguated(g, i)}')" for i, g in part)
         database.execute(f"INSERT INTO renamed VALUES {values}")
+    database.execute("CREATE TEMP TABLE held (old TEXT PRIMARY KEY, new TEXT)")
+    database.execute(
+        "INSERT INTO held SELECT g.key, r.new FROM (SELECT geometry_hash AS key, MIN(id) AS id FROM base_geometries"
+        " WHERE id > 0 AND face_count > 0 AND geometry_hash IN (SELECT old FROM renamed) GROUP BY geometry_hash) g"
+        " JOIN renamed r ON r.id = g.id"
+    )
+    database.execute(
+        "UPDATE elements_meta SET geometry_hash = (SELECT new FROM held WHERE old = geometry_hash)"
+        " WHERE geometry_hash IN (SELECT old FROM held)"
+    )
+    database.execute("DROP TABLE held")
     for table, key in (("elements_meta", "guid"), ("element_transforms", "guid"), ("base_geometries", "geometry_hash")):
         database.execute(
             f"UPDATE {table} SET {key} = (SELECT new FROM renamed WHERE renamed.id = {table}.id)"

@@ -16,7 +16,7 @@ CREATE TABLE elements_meta (
   material_rgba TEXT,
   building TEXT DEFAULT :building,
   predefined_type TEXT,
-  geometry_hash TEXT,      -- of a shared body; NULL: the body's key is the element's guid
+  geometry_hash TEXT,      -- of a body that others have too; NULL: the body's key is the element's guid
   rule_id TEXT NOT NULL,   -- the template that made it
   dxf_handle TEXT,
   dxf_type TEXT NOT NULL,
