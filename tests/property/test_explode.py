@@ -16,7 +16,7 @@ from ezdxf import path as ezpath
 from ezdxf.math import Matrix44
 
 from dxfd.convert.explode import expand
-from dxfd.convert.types import Colors, HiddenLayers, Left, ResumePolicy
+from dxfd.convert.types import Colors, HiddenLayers, Left, Limits, ResumePolicy
 from tests.support import convert as cv
 from tests.support.corpus import CORPUS
 
@@ -347,3 +347,28 @@ def test_large_references_come_in_parts_and_are_the_same(folder, monkeypatch):
     parts = cv.snapshot(run.output)
     assert sorted(row[2:] for row in parts["ledger"]) == sorted(row[2:] for row in whole["ledger"])
     assert sorted(row[2] for row in parts["elements_meta"]) == sorted(row[2] for row in whole["elements_meta"])
+
+
+def test_the_order_of_what_lies_deeper_than_64_levels_depends_on_its_reference_alone(tmp_path):
+    def block(name: str, *inside: str) -> str:
+        return cv.tag(0, "BLOCK") + cv.tag(2, name) + cv.tag(10, 0.0) + "".join(inside) + cv.tag(0, "ENDBLK")
+
+    def insert(name: str, handle: str = "") -> str:
+        return cv.entity("INSERT", (2, name), (10, 0), (20, 0), handle=handle)
+
+    blocks = block("D0", cv.line(0))
+    for k in range(1, 81):
+        blocks += block(f"D{k}", insert(f"D{k - 1}"), cv.line(k), *([insert(f"D{k - 1}")] if k in {5, 8} else []))
+    entities = "".join(insert(f"D{k}", f"{k:X}") for k in (80, 78, 76, 72))
+    source = cv.write(tmp_path / "deep.dxf", cv.drawing(entities, blocks=blocks))
+    limits = Limits(block_depth=100)
+    whole = cv.snapshot(convert(source, tmp_path, limits=limits).output)
+    assert cv.snapshot(convert(source, tmp_path, limits=limits, batch_size=1).output) == whole
+
+
+def test_content_that_is_out_of_reach_is_an_issue(tmp_path):
+    block = cv.tag(0, "BLOCK") + cv.tag(2, "FAR") + cv.tag(10, 0.0) + cv.line(1) + cv.tag(0, "ENDBLK")
+    far = cv.entity("INSERT", (2, "FAR"), (10, 1e12), (20, 0), handle="7")
+    run = convert(cv.write(tmp_path / "far.dxf", cv.drawing(far * 2 + cv.line(5), blocks=block)), tmp_path)
+    assert cv.adds_up(run.report)
+    assert run.rows("SELECT handle FROM conversion_issues WHERE code = 'out_of_range'") == [("7/101",)]

@@ -150,7 +150,7 @@ class Expander:
                 some = here.take(at)
                 for number, made in enumerate(self._pieces(key)):
                     # reference of the drawing, level, reference of this level, stretch: the order of the elements
-                    order = ((tops[at] * 64 + min(level, 63)) << 32) + (at << 12) + min(number, 4095)
+                    order = (tops[at] << 48) + (min(level, 65_535) << 32) + (at << 12) + min(number, 4095)
                     found.append(self._placed(made, some, order, tops[at]))
                     used.append(made)
                     times.append(len(at))
@@ -270,6 +270,7 @@ class Expander:
         wanted = near & self._wanted(columns)
         kept, far, away = np.flatnonzero(wanted), np.flatnonzero(~near), np.flatnonzero(near & ~wanted)
         properties = _properties(found, sizes, order, tops, kept)
+        notes = [*(note for p in used for note in p.notes), *_far(columns, far)]
         if len(kept) < len(order):
             before = np.array(self._shop.names.names, dtype=object)[columns["why"]]
             lost = [_lost(columns, before, far, ("error", "out_of_range"))]
@@ -284,8 +285,19 @@ class Expander:
             **columns, properties=properties, ledger=ledger,
             count=sum(p.count * k for p, k in zip(used, times, strict=True)),
             matched=sum(p.matched * k for p, k in zip(used, times, strict=True)) - len(far) - len(away),
-            notes=[note for p in used for note in p.notes],
+            notes=notes,
         )  # fmt: skip
+
+
+def _far(columns: dict[str, Any], far: Ints) -> list[Found]:
+    """Return an issue for each block with content out of reach, with the handle of the first."""
+    at = pa.array(far)
+    blocks, handles = (columns[name].take(at).to_pylist() for name in ("block", "handle"))
+    words = "a coordinate is not finite, or more than a million kilometres away"
+    return [
+        Found(code="out_of_range", message=f"in block {block!r}: {words}", handle=handle)
+        for block, handle in dict(zip(reversed(blocks), reversed(handles), strict=True)).items()
+    ]
 
 
 def _level(matrix: Floats) -> Bools:
