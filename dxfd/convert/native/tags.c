@@ -214,13 +214,16 @@ PyObject *dxfd_lines(PyObject *self, PyObject *data) {
     return PyLong_FromSize_t(found);
 }
 
-static int follower(const uint8_t *word, const uint8_t *stop) {
+/* Whether what stands behind a mark is no name of an entity of its own: a follower's, or, where codes are not padded and
+ * a value 0 looks like the mark, the next code. Names begin with letters, but for 3DFACE and 3DSOLID. */
+static int no_entity(const uint8_t *word, const uint8_t *stop) {
+    if (stop - word >= 2 && word[0] < 'A' && word[1] != 'D') return 1;
     if (stop - word <= 6 || (word[6] != '\r' && word[6] != '\n')) return 0;
     return !memcmp(word, "VERTEX", 6) || !memcmp(word, "SEQEND", 6) || !memcmp(word, "ATTRIB", 6);
 }
 
 /* marks(data, mark, before) -> how often a mark of at most 8 bytes begins before an offset, but for those that a
- * follower's name (VERTEX, SEQEND, ATTRIB) stands behind. */
+ * follower's name (VERTEX, SEQEND, ATTRIB) or a group code stands behind. */
 PyObject *dxfd_marks(PyObject *self, PyObject *args) {
     (void)self;
     Py_buffer data, given;
@@ -246,15 +249,15 @@ PyObject *dxfd_marks(PyObject *self, PyObject *args) {
             for (size_t i = 0; i < BLOCK; i++) {
                 uint8_t v = (uint8_t)((w[i] ^ 'V') | (w[i + 1] ^ 'E')), s = (uint8_t)((w[i] ^ 'S') | (w[i + 1] ^ 'E')),
                         a = (uint8_t)((w[i] ^ 'A') | (w[i + 1] ^ 'T'));
-                doubtful |= hit[i] & ((uint8_t)(v == 0) | (uint8_t)(s == 0) | (uint8_t)(a == 0));
+                doubtful |= hit[i] & ((uint8_t)(v == 0) | (uint8_t)(s == 0) | (uint8_t)(a == 0) | (uint8_t)(w[i] < 'A'));
             }
             found += hits;
             if (doubtful)
                 for (size_t i = 0; i < BLOCK; i++)
-                    if (hit[i]) found -= (size_t)follower(w + i, stop);
+                    if (hit[i]) found -= (size_t)no_entity(w + i, stop);
         }
     for (; size && size <= MOST_MARK && at < limit && at + size <= (size_t)data.len; at++)
-        if (!memcmp(p + at, m, size)) found += !follower(p + at + size, stop);
+        if (!memcmp(p + at, m, size)) found += !no_entity(p + at + size, stop);
     Py_END_ALLOW_THREADS
     PyBuffer_Release(&data);
     PyBuffer_Release(&given);

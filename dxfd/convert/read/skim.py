@@ -400,6 +400,8 @@ def _count(source: Source, section: Section) -> int:
         return 0
     mark, end = match.groups()
     zero = b"\n" + mark + end
+    # where codes are not padded, a value 0 looks like the mark: then what stands behind tells them apart
+    among_values = re.compile(re.escape(zero) + rb"(?!(?s:[\x00-@][^D])|(?:VERTEX|SEQEND|ATTRIB)[\r\n])")
     followers = [zero + word for word in (b"VERTEX" + end, b"SEQEND" + end, b"ATTRIB" + end)]
     overlap = len(zero) + 8
     total = 0
@@ -407,6 +409,9 @@ def _count(source: Source, section: Section) -> int:
         data = source.read(at, min(_WINDOW + overlap, section.end - at))
         if kernel is not None and len(zero) <= kernel.MOST_MARK:
             total += kernel.marks(data, zero, _WINDOW)
+            continue
+        if mark == b"0":
+            total += sum(hit.start() < _WINDOW for hit in among_values.finditer(data))
             continue
         total += data.count(zero, 0, _WINDOW + len(zero) - 1)
         if b"SEQEND" in data or b"VERTEX" in data:  # ATTRIBs are followed by a SEQEND, soon or in the next window
