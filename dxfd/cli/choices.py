@@ -78,9 +78,9 @@ def fields_of(choices: Choices, detail: str = "") -> dict[str, Any]:
     return given | ({"explode_limit": choices.explode_limit} if choices.explode_limit else {})
 
 
-def again(options: ConvertOptions) -> list[str]:
-    """Return the options that a next run needs to fit to this one."""
-    plain = type(options)(source=options.source, output=options.output)
+def again(options: ConvertOptions, detail: str = "") -> list[str]:
+    """Return the options that a next run needs to fit to this one; `detail` is the setting."""
+    plain = type(options)(source=options.source, output=options.output, **fields_of(Choices(), detail))
     words: list[str] = []
     for name in ("layouts", "blocks"):
         if getattr(options, name) != getattr(plain, name):

@@ -19,7 +19,7 @@ import msgspec
 from dxfd.cli.choices import again as again_chosen
 from dxfd.cli.choices import choice_options, chosen_of, fields_of
 from dxfd.cli.interrupts import Interrupts
-from dxfd.cli.limits import Asked, again, limit_options, limits_of, taken
+from dxfd.cli.limits import Asked, again, limit_options, limits_of, taken, tolerance_m
 from dxfd.cli.options import Chosen as Building
 from dxfd.cli.options import again as again_built
 from dxfd.cli.options import applied, building_options, split
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 UNITS: Final = ("mm", "cm", "dm", "m", "km", "in", "ft", "yd", "mi")
 REASONS_SHOWN: Final = 5
+NOT_CHOSEN: Final = frozenset({"paper_space", "model_space"})
+"""Reasons of what lies in layouts that are not converted: it does not count as read."""
 
 
 class _Chosen(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,7 +199,7 @@ def _run(source: Path, output: Path | None, chosen: _Chosen) -> int:
             else:
                 outcome = None
     if outcome is not None:
-        error = _left(outcome, options)
+        error = _left(outcome, options, settings)
         code = error.exit_code if outcome.cause == "memory" else interrupts.exit_code
         _tell_error(error, chosen, exit_code=code)
         return code
@@ -229,7 +231,7 @@ def _options(source: Path, output: Path | None, chosen: _Chosen, settings: Setti
         vacuum=chosen.vacuum,
         damaged=Damaged(chosen.asked.damaged or settings.damaged),
         encoding=chosen.asked.encoding,
-        tolerance_m=(chosen.asked.tolerance or settings.tolerance_um / 1000) / 1000,
+        tolerance_m=tolerance_m(chosen.asked, settings),
         clip_endless=chosen.asked.clip_endless,
         **fields_of(chosen.choices, settings.detail),
         limits=limits_of(chosen.asked, settings),
@@ -315,9 +317,11 @@ def _how_far(found: Interrupted) -> str:
 # --- the end ---------------------------------------------------------------------------------------------------------
 
 
-def _left(left: Left, options: ConvertOptions) -> DxfdError:
+def _left(left: Left, options: ConvertOptions, settings: Settings) -> DxfdError:
     """Return the error for a conversion that left at a checkpoint; it says how to go on."""
-    command = shlex.join(["dxfd", "convert", str(options.source), str(options.output), *_again(options), "--resume"])
+    command = shlex.join(
+        ["dxfd", "convert", str(options.source), str(options.output), *_again(options, settings), "--resume"]
+    )
     where = f"{count(left.entities_read)} entities are done (batch {left.batch})" if left.batch else "nothing was done"
     if left.cause == "memory":
         return MemoryLimitError(
@@ -329,7 +333,7 @@ def _left(left: Left, options: ConvertOptions) -> DxfdError:
     return InterruptedConversionError(f"interrupted; {where}", hint=hint, batch=left.batch)
 
 
-def _again(options: ConvertOptions) -> list[str]:
+def _again(options: ConvertOptions, settings: Settings) -> list[str]:
     """Return the options that the next run needs to fit to this one."""
     words: list[str] = []
     if options.templates is not None:
@@ -340,9 +344,13 @@ def _again(options: ConvertOptions) -> list[str]:
         words += ["--batch-size", str(options.batch_size)]
     if options.max_errors != type(options)(source=options.source, output=options.output).max_errors:
         words += ["--max-errors", str(options.max_errors)]
-    if options.dwg.converter != type(options.dwg)().converter:
+    if options.error_action.value != "skip":
+        words += ["--error-action", options.error_action.value]
+    if options.vacuum:
+        words.append("--vacuum")
+    if options.dwg.converter != settings.dwg_converter:
         words += ["--dwg-converter", options.dwg.converter]
-    return words + again(options) + again_chosen(options) + again_built(options)
+    return words + again(options, settings) + again_chosen(options, settings.detail) + again_built(options)
 
 
 def _tell_report(report: Report, chosen: _Chosen) -> None:
@@ -362,9 +370,11 @@ def summary(report: Report) -> list[str]:
     if report.exploded:
         what = counted(report.exploded, "block reference")
         lines.append(f"  {what} exploded to {counted(report.content_read, 'entity', 'entities')}")
-    if report.skipped:
-        reasons = _reasons(report, "skipped")
-        lines.append(f"  {count(report.skipped)} skipped: " + ", ".join(f"{r} {count(n)}" for r, n in reasons))
+    for origin, words in (("entity", "skipped"), ("content", "of the content skipped")):
+        if reasons := _reasons(report, "skipped", origin):
+            total = sum(n for _, n in reasons)
+            told = ", ".join(f"{reason} {count(n)}" for reason, n in reasons[:REASONS_SHOWN])
+            lines.append(f"  {count(total)} {words}: {told}")
     if report.errors:
         codes = sorted(report.issues.items(), key=lambda item: -item[1])[:REASONS_SHOWN]
         lines.append(f"  {count(report.errors)} faulty: " + ", ".join(f"{code} {count(n)}" for code, n in codes))
@@ -376,19 +386,18 @@ def summary(report: Report) -> list[str]:
         lines.append(f"  {safe(report.dwg_note)}")
     if report.resume_note:
         lines.append(f"  {safe(report.resume_note)}")
-    lines.append(
-        f"  {duration(report.elapsed_s)}, {rate(report.entities_per_s)}, peak memory {size(report.peak_rss_bytes)}"
-    )
+    facts = (duration(report.elapsed_s), rate(report.entities_per_s), f"peak memory {size(report.peak_rss_bytes)}")
+    lines.append("  " + ", ".join(fact for fact in facts if fact))
     return lines
 
 
-def _reasons(report: Report, outcome: str) -> list[tuple[str, int]]:
-    """Return the most frequent reasons of an outcome with their counts."""
+def _reasons(report: Report, outcome: str, origin: str) -> list[tuple[str, int]]:
+    """Return the reasons of an outcome in the chosen layouts with their counts, the most frequent first."""
     sums: dict[str, int] = {}
     for row in report.ledger:
-        if row.outcome == outcome and row.space == "model":
+        if row.outcome == outcome and row.origin == origin and row.reason not in NOT_CHOSEN:
             sums[row.reason] = sums.get(row.reason, 0) + row.count
-    return sorted(sums.items(), key=lambda item: (-item[1], item[0]))[:REASONS_SHOWN]
+    return sorted(sums.items(), key=lambda item: (-item[1], item[0]))
 
 
 def _tell_error(error: DxfdError, chosen: _Chosen, *, exit_code: int | None = None) -> None:

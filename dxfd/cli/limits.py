@@ -6,6 +6,7 @@ Owns their names and what they mean together with the settings; the command is c
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -43,6 +44,12 @@ def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Param
     return callback
 
 
+def _finite(_context: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not isfinite(value):  # nan is within every range
+        raise click.BadParameter(f"{value} is no number of millimetres")
+    return value
+
+
 _OPTIONS: Final = (
     click.option(
         "--damaged",
@@ -71,7 +78,7 @@ _OPTIONS: Final = (
         help="Processor time for one entity's geometry (max_entity_s, 30s).",
     ),
     click.option(
-        "--tolerance", metavar="MM", type=click.FloatRange(0.01, 1000),
+        "--tolerance", metavar="MM", type=click.FloatRange(0.01, 1000), callback=_finite,
         help="Farthest that chords lie from curves, in millimetres (tolerance_um, 5 mm).",
     ),
     click.option(
@@ -105,14 +112,13 @@ def limits_of(asked: Asked, settings: Settings) -> Limits:
     )
 
 
-def again(options: ConvertOptions) -> list[str]:
-    """Return the options that a next run needs to fit to this one: what is not as it is by default."""
-    plain = type(options)(source=options.source, output=options.output)
-    limits, usual = options.limits, plain.limits
+def again(options: ConvertOptions, settings: Settings) -> list[str]:
+    """Return the options that a next run with these settings needs to fit to this one."""
+    limits, usual = options.limits, limits_of(Asked(), settings)
     words: list[str] = []
     for name, value, default in (
-        ("--damaged", options.damaged.value, plain.damaged.value),
-        ("--encoding", options.encoding, plain.encoding),
+        ("--damaged", options.damaged.value, settings.damaged),
+        ("--encoding", options.encoding, None),
         ("--max-entity-size", format_bytes(limits.entity_bytes), format_bytes(usual.entity_bytes)),
         ("--max-vertices", str(limits.entity_vertices), str(usual.entity_vertices)),
         ("--max-body-points", str(limits.body_points), str(usual.body_points)),
@@ -121,6 +127,17 @@ def again(options: ConvertOptions) -> list[str]:
     ):
         if value is not None and value != default:
             words += [name, value]
-    if options.tolerance_m != plain.tolerance_m:
-        words += ["--tolerance", f"{options.tolerance_m * 1000:g}"]
+    if options.tolerance_m != tolerance_m(Asked(), settings):
+        words += ["--tolerance", _millimetres(options.tolerance_m)]
     return [*words, "--clip-endless"] if options.clip_endless else words
+
+
+def tolerance_m(asked: Asked, settings: Settings) -> float:
+    """Return the tolerance in metres: the command line's, else the setting's."""
+    return (asked.tolerance or settings.tolerance_um / 1000) / 1000
+
+
+def _millimetres(metres: float) -> str:
+    """Return the shortest text that is exactly so many metres when it is read again."""
+    texts = (f"{metres * 1000:.{digits}g}" for digits in range(4, 18))
+    return next((text for text in texts if float(text) / 1000 == metres), f"{metres * 1000!r}")

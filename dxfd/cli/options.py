@@ -71,9 +71,10 @@ def applied(options: ConvertOptions, chosen: Chosen) -> ConvertOptions:
 
 def again(options: ConvertOptions) -> list[str]:
     """Return the words that the next run needs to fit to this one."""
+    plain = type(options)(source=options.source, output=options.output)
     words: list[str] = []
     for name in ("building", "storey", "heights", "region", "first"):
         value = getattr(options, name)
-        if value and str(value) not in {"auto", "all"}:
+        if value != getattr(plain, name):
             words.append(f"--{name}={value}")
     return words + [f"--{name}" for name in ("clashes", "separate") if getattr(options, name)]

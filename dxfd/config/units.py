@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from dxfd.errors import ConfigError
@@ -105,7 +106,7 @@ def format_seconds(seconds: float) -> str:
     for suffix, factor in (("d", 86_400), ("h", 3600), ("m", 60)):
         if seconds and seconds % factor == 0:
             return f"{int(seconds // factor)}{suffix}"
-    return f"{int(seconds)}s" if seconds == int(seconds) else f"{seconds:g}s"
+    return f"{int(seconds)}s" if seconds == int(seconds) else f"{Decimal(repr(seconds)):f}s"
 
 
 def _scaled(value: object, scale: dict[str, float] | dict[str, int]) -> float | None:
