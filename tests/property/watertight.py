@@ -33,6 +33,8 @@ FORCED: Final = (Recipe.WALL, Recipe.SLAB, Recipe.PIPE, Recipe.DUCT)
 """One for each way of making a body: upright, raised, round, about its axis."""
 LARGEST_FORCED: Final = 400_000
 LARGEST: Final = 8_000_000
+RAISED: Final = frozenset({"wall", "column", "extrude", "slab", "beam", "duct"})
+"""Recipes that make a body of an area; other areas are faces in a plane."""
 AREAS: Final = frozenset({"HATCH", "MPOLYGON", "MLINE", "WIPEOUT", "IMAGE"})
 
 
@@ -52,7 +54,7 @@ class Tally:
     """What was counted of one kind of body.
 
     Attributes:
-        bodies: all.
+        bodies: all; equal ones count once.
         open: an edge is not run through as often one way as the other.
         touching: closed, but an edge belongs to more than two triangles.
         inward: a part that hangs together has a negative volume.
@@ -149,7 +151,7 @@ def _called(row: tuple[Any, ...], recipes: dict[str, str]) -> str:
     if kind == "INSERT" and shared:
         return "block's box"
     if no_length:
-        return f"area of {kind}" if kind in AREAS else f"faces of {kind}"
+        return f"area of {kind}" if kind in AREAS and recipes.get(rule) in RAISED else f"faces of {kind}"
     return recipes.get(rule, rule)
 
 

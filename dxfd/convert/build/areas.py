@@ -12,6 +12,7 @@ import mapbox_earcut
 import numpy as np
 import numpy.typing as npt
 
+from dxfd.convert.build.bodies import closing
 from dxfd.convert.build.frame import axes, is_world, to_world
 from dxfd.convert.build.ragged import Floats, Ints, Meshes, Paths, offsets, picked
 
@@ -100,8 +101,9 @@ def prisms(areas: Areas, height: Floats) -> Meshes:
     bounds = areas.bounds().tolist()
     world = areas.world()
     turned = areas.normal[:, 2] < 0  # seen from below: what is counter-clockwise there is not from above
-    for row, (signs, faces) in enumerate(_cut(areas)):
+    for row, (signs, given) in enumerate(_cut(areas)):
         points = world[bounds[row] : bounds[row + 1]]
+        faces = _closed(areas.points[bounds[row] : bounds[row + 1], :2], signs, given)
         low, high = min(float(height[row]), 0.0), max(float(height[row]), 0.0)
         up = faces[:, ::-1] if turned[row] else faces
         n = len(points)
@@ -121,6 +123,16 @@ def prisms(areas: Areas, height: Floats) -> Meshes:
         offsets(np.array([len(f) for f in parts_f], dtype=np.int64)),
         np.concatenate(parts_f) if parts_f else np.empty((0, 3), dtype=np.int64),
     )
+
+
+def _closed(plane: Floats, rings: _Rings, faces: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the faces of an entity, cut anew where earcut left out points of its one ring."""
+    if len(rings) != 1 or len(faces) == rings[0][1] - rings[0][0] - 2:
+        return faces
+    first, last, forward = rings[0]
+    order = np.arange(first, last) if forward else np.arange(last - 1, first - 1, -1)
+    cut = closing(plane[order] - plane[order[0]])
+    return order[cut.astype(np.int64)].reshape(-1, 3)
 
 
 _Rings = list[tuple[int, int, bool]]

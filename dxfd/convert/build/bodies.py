@@ -21,6 +21,7 @@ from dxfd.convert.build.ragged import (
     Meshes,
     Paths,
     dots,
+    join_paths,
     norms,
     offsets,
     picked,
@@ -41,6 +42,11 @@ _SHORTEST_M: Final = 1e-4
 """Segments and edges below a tenth of a millimetre make no body: their triangles would be degenerate."""
 _STRAIGHT: Final = 1e-6
 """Tangent of the turn: a point where an outline turns less is on a side."""
+_LEAST_M2: Final = 2e-6
+"""Twice the area of the triangle at a corner: a smaller one is left out, as a triangle below 1 mm² is no surface."""
+_ROUNDS: Final = 16
+_MOST_EARS: Final = 1000
+"""Points of an outline that touches itself beyond which it is closed by a fan: ears take time by their square."""
 
 
 def curves(paths: Paths) -> Meshes:
@@ -280,17 +286,29 @@ def _turns(rings: Paths) -> tuple[Floats, Floats, Floats]:
 
 
 def _straightened(rings: Paths) -> Paths:
-    """Drop points on a straight side, and where a ring runs back along itself: earcut leaves such out."""
-    for _ in range(4):  # what was behind a spike may be straight only once the spike is gone
-        cross, dot, _out = _turns(rings)
-        kept = np.abs(cross) > _STRAIGHT * np.abs(dot)
-        if bool(kept.all()):
-            break
-        counts = rings.counts
+    """Drop points on a straight side, where a ring runs back along itself, and at corners too small for a triangle.
+
+    Earcut leaves such out. Of small corners every second one goes at a time: what is round and finely drawn stays so.
+    """
+    left = Paths(np.arange(len(rings.entity)), rings.offset, rings.points, rings.closed)
+    finished = []
+    for turn in range(_ROUNDS):  # what was behind a spike may be straight only once the spike is gone
+        cross, dot, _out = _turns(left)
+        counts = left.counts
         row = np.repeat(np.arange(len(counts)), counts)
+        straight, small = np.abs(cross) <= _STRAIGHT * np.abs(dot), np.abs(cross) <= _LEAST_M2
+        done = np.bincount(row[straight | small], minlength=len(counts)) == 0
+        finished.append(left.take(np.flatnonzero(done)))
+        if bool(done.all()):
+            left = left.take(np.empty(0, dtype=np.int64))
+            break
+        kept = ~straight & ~(small & (within(counts) % 2 == turn % 2))
         rest = np.bincount(row[kept], minlength=len(counts))
-        rings = _clean_rings(Paths(rings.entity, offsets(rest), rings.points[kept], rings.closed))
-    return rings
+        left = Paths(left.entity, offsets(rest), left.points[kept], left.closed).take(np.flatnonzero(~done))
+        left = _clean_rings(left)
+    whole = join_paths([*finished, left])
+    whole = whole.take(np.argsort(whole.entity, kind="stable"))
+    return Paths(rings.entity, whole.offset, whole.points, whole.closed)
 
 
 def _is_convex(rings: Paths) -> Bools:
@@ -302,7 +320,8 @@ def _is_convex(rings: Paths) -> Bools:
     counts = rings.counts
     cross, dot, out = _turns(rings)
     row = np.repeat(np.arange(len(counts)), counts)
-    left = np.bincount(row[cross > _STRAIGHT * np.abs(dot)], minlength=len(counts)) == counts
+    is_corner = (cross > _STRAIGHT * np.abs(dot)) & (cross > _LEAST_M2)
+    left = np.bincount(row[is_corner], minlength=len(counts)) == counts
     lower = (out[:, 1] < 0) | ((out[:, 1] == 0) & (out[:, 0] < 0))
     follower = np.arange(len(out)) + 1
     filled = counts > 0
@@ -360,28 +379,109 @@ def prisms(paths: Paths, height: Floats) -> Meshes:
 
 
 def _earcuts(rings: Paths, rows: Ints) -> tuple[Ints, npt.NDArray[np.int64]]:
-    """Return triangle counts (m,) and triangles (t, 3), counter-clockwise, of rings that may be concave.
-
-    One call an outline, 7 µs; all else is done for all at once. Rings are shifted: earcut works near 0.
-    """
-    parts = []
-    counts = np.zeros(len(rows), dtype=np.int64)
-    end = np.zeros(1, dtype=np.uint32)
-    starts = rings.offset[rows]
+    """Return triangle counts (m,) and triangles (t, 3), counter-clockwise, of rings that may be concave."""
+    starts, ends = rings.offset[rows], rings.offset[rows + 1]
     near = rings.points[:, :2] - np.repeat(_origins(rings)[:, :2], rings.counts, axis=0)
-    for k, (first, last) in enumerate(zip(starts.tolist(), rings.offset[rows + 1].tolist(), strict=True)):
-        if last - first >= 3:
-            end[0] = last - first
-            cut = mapbox_earcut.triangulate_float64(near[first:last], end)
-            counts[k] = len(cut) // 3
-            parts.append(cut)
-    if not parts:
-        return counts, NO_FACES
-    triangles = np.concatenate(parts).astype(np.int64).reshape(-1, 3)
-    base = np.repeat(starts, counts)
-    a, b, c = (near[base + triangles[:, k]] for k in range(3))
-    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])
-    return counts, np.where((area < 0)[:, None], triangles[:, ::-1], triangles)
+    full = np.flatnonzero(ends - starts >= 3)
+    counts = np.zeros(len(rows), dtype=np.int64)
+    counts[full], cut = cuts(near, starts[full], ends[full])
+    return counts, cut.astype(np.int64).reshape(-1, 3)
+
+
+def cuts(near: Floats, starts: Ints, ends: Ints) -> tuple[Ints, npt.NDArray[np.uint32]]:
+    """Return triangle counts (m,) and corners (3 t,) that close rings; near: (N, 2) about the rings' first points.
+
+    One call of earcut a ring, 7 µs; all else is done for all at once. It works near 0, and turns counter-clockwise.
+    Where it left out points, because the ring touches or crosses itself, or made slivers, the ring is cut anew.
+    """
+    sides = ends - starts
+    if not len(sides):
+        return sides, np.empty(0, dtype=np.uint32)
+    end = np.zeros(1, dtype=np.uint32)
+    parts = []
+    for first, last in zip(starts.tolist(), ends.tolist(), strict=True):
+        end[0] = last - first
+        parts.append(mapbox_earcut.triangulate_float64(near[first:last], end))
+    whole = np.concatenate(parts)
+    got = np.array([len(part) for part in parts], dtype=np.int64) // 3
+    ring = np.repeat(np.arange(len(sides)), got)
+    (ax, ay), (bx, by), (cx, cy) = near.take(whole.reshape(-1, 3) + starts[ring][:, None], axis=0).transpose(1, 2, 0)
+    areas = np.abs((bx - ax) * (cy - ay) - (cx - ax) * (by - ay))
+    left_out = got != sides - 2
+    bad = left_out.copy()
+    bad[ring[areas <= _LEAST_M2]] = True
+    again = np.flatnonzero(bad)
+    if not len(again):
+        return got, whole
+    covered: Floats = np.bincount(ring, areas, minlength=len(sides)).astype(np.float64)
+    crosses = left_out & _is_crossing(near, starts, sides, covered)
+    for k in again.tolist():
+        n = int(sides[k])
+        if crosses[k]:
+            parts[k] = _fan(n)
+        elif n <= _MOST_EARS:
+            parts[k] = np.array(_ears(near[starts[k] : ends[k]].tolist()), dtype=np.uint32)
+        elif left_out[k]:
+            parts[k] = _fan(n)
+    return sides - 2, np.concatenate(parts)
+
+
+def _is_crossing(near: Floats, starts: Ints, sides: Ints, covered: Floats) -> Bools:
+    """Return which rings cross themselves: triangles over them cover another area than the ring winds about."""
+    at = np.repeat(starts, sides) + within(sides)
+    x, y = near[at].T
+    follower = np.arange(1, len(at) + 1)
+    follower[np.cumsum(sides) - 1] = np.cumsum(sides) - sides
+    area = np.bincount(np.repeat(np.arange(len(sides)), sides), x * y[follower] - x[follower] * y, minlength=len(sides))
+    crossing: Bools = np.abs(covered - area) > 1e-6 * np.abs(area)
+    return crossing
+
+
+def closing(ring: Floats) -> npt.NDArray[np.uint32]:
+    """Return the corners of triangles that close one ring (n, 2) about its first point."""
+    return cuts(ring, np.zeros(1, dtype=np.int64), np.array([len(ring)]))[1]
+
+
+def _fan(n: int) -> npt.NDArray[np.uint32]:
+    """Return the corners of a fan over n points: of a ring that crosses itself it covers what that winds about."""
+    if n not in _FANS:
+        step = np.arange(1, n - 1, dtype=np.uint32)
+        _FANS[n] = np.stack([np.zeros_like(step), step, step + 1], axis=1).ravel()
+    return _FANS[n]
+
+
+_FANS: Final[dict[int, npt.NDArray[np.uint32]]] = {}
+
+
+def _doubled(a: list[float], b: list[float], c: list[float]) -> float:
+    """Return twice the area of a triangle, negative if it is clockwise."""
+    return (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])
+
+
+def _ears(points: list[list[float]]) -> list[int]:
+    """Return the corners of n - 2 triangles of a ring: of what is no sliver and holds no other point, the first ear."""
+    left = list(range(len(points)))
+    out: list[int] = []
+    while len(left) > 3:
+        best, most = 0, (-1, 0.0)
+        for k, middle in enumerate(left):
+            ear = left[k - 1], middle, left[(k + 1) % len(left)]
+            a, b, c = (points[i] for i in ear)
+            area = _doubled(a, b, c)
+            free = area > 0 and not any(_holds(a, b, c, points[i]) for i in left if i not in ear)
+            rank = (2 if free and area > _LEAST_M2 else 1 if free else 0), area
+            if rank > most or not k:
+                best, most = k, rank
+            if most[0] == 2:
+                break
+        out += [left[best - 1], left[best], left[(best + 1) % len(left)]]
+        del left[best]
+    return out + left
+
+
+def _holds(a: list[float], b: list[float], c: list[float], point: list[float]) -> bool:
+    """Return whether a point lies in a triangle, edges excluded."""
+    return _doubled(a, b, point) > 0 and _doubled(b, c, point) > 0 and _doubled(c, a, point) > 0
 
 
 def _origins(paths: Paths) -> Floats:

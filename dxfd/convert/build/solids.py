@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-import mapbox_earcut
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -119,16 +118,7 @@ def _cuts(
     total = kernel.outlines(offset, points, closed, raised, ring_count, ring, near)
     rows = np.flatnonzero(ring_count)
     ends = np.cumsum(ring_count[rows])
-    end = np.zeros(1, dtype=np.uint32)
-    parts, counts, first = [], [], 0
-    for last in ends.tolist():
-        end[0] = last - first
-        triangles = mapbox_earcut.triangulate_float64(near[first:last], end)
-        parts.append(triangles)
-        counts.append(len(triangles) // 3)
-        first = last
-    cut_count[rows] = counts
-    cut = np.concatenate(parts) if parts else np.empty(0, dtype=np.uint32)
+    cut_count[rows], cut = bodies.cuts(near, ends - ring_count[rows], ends)
     return ring_count, ring[:total], cut_count, cut
 
 

@@ -15,6 +15,8 @@
 #define SHARPEST (-0.5)
 #define MOST_TWIST 0.5
 #define STRAIGHT 1e-6
+#define LEAST_M2 2e-6
+#define ROUNDS 16
 #define THINNEST_M 0.001
 #define FARTHEST_M 1e9
 #define MOST_CORNERS 8
@@ -136,22 +138,25 @@ static int is_convex(const vec *p, size_t n) {
     size_t rounds = 0;
     for (size_t i = 0; i < n; i++) {
         bend b = turn(p, n, i);
-        if (!(b.cross > STRAIGHT * fabs(b.dot))) return 0;
+        if (!(b.cross > STRAIGHT * fabs(b.dot) && b.cross > LEAST_M2)) return 0;
         bend next = turn(p, n, i + 1 == n ? 0 : i + 1);
         if (lower(b.out_x, b.out_y) && !lower(next.out_x, next.out_y)) rounds++;
     }
     return rounds == 1;
 }
 
-/* Drops points on a straight side and spikes: earcut leaves such out. Returns the points left in r->ring. */
+/* Drops points on a straight side, spikes, and of small corners every second at a time: earcut leaves such out.
+ * Returns the points left in r->ring. */
 static size_t straightened(room *r, size_t n) {
-    for (int round = 0; round < 4; round++) {
-        size_t m = 0;
+    for (size_t round = 0; round < ROUNDS; round++) {
+        size_t m = 0, few = 0;
         for (size_t i = 0; i < n; i++) {
             bend b = turn(r->ring, n, i);
-            if (fabs(b.cross) > STRAIGHT * fabs(b.dot)) r->other[m++] = r->ring[i];
+            int straight = fabs(b.cross) <= STRAIGHT * fabs(b.dot), small = fabs(b.cross) <= LEAST_M2;
+            few += (size_t)(straight || small);
+            if (!straight && !(small && i % 2 == round % 2)) r->other[m++] = r->ring[i];
         }
-        if (m == n) break;
+        if (!few) break;
         n = cleaned(r->other, m, r->ring);
     }
     return n;
@@ -217,14 +222,6 @@ static made prism(room *r, size_t n, double height, const uint32_t *cut, size_t 
             if (a >= n || b >= n || c >= n) {
                 r->failed = 1;
                 return (made){0, 0};
-            }
-            const vec *o = r->ring, *pa = &r->ring[a], *pb = &r->ring[b], *pc = &r->ring[c];
-            double ax = pa->x - o->x, ay = pa->y - o->y, bx = pb->x - o->x, by = pb->y - o->y;
-            double cx = pc->x - o->x, cy = pc->y - o->y;
-            if ((bx - ax) * (cy - ay) - (cx - ax) * (by - ay) < 0) {
-                size_t swap = a;
-                a = c;
-                c = swap;
             }
         }
         put(r->face, 2 * n + t, c, b, a);

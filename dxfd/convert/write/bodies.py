@@ -24,10 +24,9 @@ from dxfd.convert.build.ragged import Floats, Ints
 from dxfd.convert.types import Detail
 from dxfd.convert.write.database import Database
 
-MOST: Final = 16_384
-"""Bodies that others are compared with: 20 ms of a million elements where none is equal, and 5 MB."""
-_LEAST_SHARE: Final = 8
-"""One body in so many must have met an equal one by then; else no more are looked at."""
+MOST: Final = 8_192
+"""Bodies that others are compared with: 30 ms of a drawing where none is equal, and 3 MB. Unless as many have met an
+equal one by then, no more are looked at: 1.5 µs each, against 4 µs for a body that is written."""
 _GUID_LENGTH: Final = 22
 
 
@@ -44,7 +43,7 @@ class Kept:
 
     @property
     def _looking(self) -> bool:
-        return self._kept < self._most or self._met * _LEAST_SHARE >= self._most
+        return self._kept < self._most or self._met >= self._most
 
     def resume(self, database: Database) -> None:
         """Find what an interrupted run had kept."""
