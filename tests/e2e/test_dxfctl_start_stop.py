@@ -117,7 +117,7 @@ def test_errors_and_completion_need_no_daemon(sandbox):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("stauts", "did you mean status or start?"),
+        ("stauts", "did you mean stats or status?"),
         ("wait x", "'x' is no job number"),
         ("wait", "Missing argument"),
         ("submit", "Missing argument"),

@@ -22,22 +22,6 @@ def test_a_copy_is_made_listed_and_checked_while_the_daemon_works(dxfd, small):
     assert refused(dxfd.call, "backups", Backups(name="../queue.db")).code == "E_USAGE"
 
 
-def test_copies_are_made_on_a_schedule_when_something_changed_and_rotated(small):
-    with daemon(backup_interval_s="100ms", backup_keep=2) as dxfd:
-        dxfd.ref("pause")
-        made: set[str] = set()
-        for number in range(4):
-            dxfd.submit(small, dxfd.folder / f"{number}.db")
-            wait_for(lambda number=number: len(names(dxfd, made)) > number)
-        assert len(dxfd.call("backups", Backups()).backups) == 2
-        assert dxfd.log_lines("backups_removed")
-
-
-def names(dxfd, made: set[str]) -> set[str]:
-    made.update(view.name for view in dxfd.call("backups", Backups()).backups)
-    return made
-
-
 def test_a_copy_that_cannot_be_made_is_told_and_the_daemon_goes_on(small, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with daemon(backup_interval_s="50ms", backup_dir=str(tmp_path / "file" / "b")) as dxfd:
