@@ -7,6 +7,7 @@ stdout carries the result (text or one JSON document), stderr everything else.
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ import msgspec
 
 from dxfd.cli.choices import again as again_chosen
 from dxfd.cli.choices import choice_options, chosen_of, fields_of
-from dxfd.cli.interrupts import Interrupts
+from dxfd.cli.interrupts import SHOW_CURSOR, Interrupts
 from dxfd.cli.limits import Asked, again, limit_options, limits_of, taken, tolerance_m
 from dxfd.cli.options import Chosen as Building
 from dxfd.cli.options import again as again_built
@@ -31,6 +32,7 @@ from dxfd.errors import (
     ConfigError,
     DxfdError,
     InterruptedConversionError,
+    IoTimeoutError,
     MemoryLimitError,
     ResumeNeededError,
     UsageError,
@@ -176,7 +178,16 @@ def _run(source: Path, output: Path | None, chosen: _Chosen) -> int:
     from dxfd.config.load import load
 
     settings = load().settings
-    options = _options(source, output, chosen, settings)
+    from dxfd.convert.patience import watch
+
+    end = watch(settings.io_timeout_s, lambda what, seconds: _give_up(what, seconds, chosen))
+    try:
+        return _convert(_options(source, output, chosen, settings), chosen, settings)
+    finally:
+        end()
+
+
+def _convert(options: ConvertOptions, chosen: _Chosen, settings: Settings) -> int:
     from dxfd.convert import pipeline
     from dxfd.convert.types import Left, ResumePolicy
 
@@ -185,7 +196,7 @@ def _run(source: Path, output: Path | None, chosen: _Chosen) -> int:
         if found is not None:
             auto = settings.auto_resume if chosen.auto_resume is None else chosen.auto_resume
             options = _with_policy(options, _policy(found, options, chosen, auto=auto))
-    terminal = sys.stderr.isatty() and not chosen.as_json and not chosen.quiet
+    terminal = _on_terminal(chosen)
     with progress_for(quiet=chosen.quiet or chosen.as_json, terminal=terminal) as shown:
 
         def first() -> None:
@@ -205,6 +216,20 @@ def _run(source: Path, output: Path | None, chosen: _Chosen) -> int:
         return code
     _tell_report(report, chosen)
     return 0
+
+
+def _on_terminal(chosen: _Chosen) -> bool:
+    return sys.stderr.isatty() and not chosen.as_json and not chosen.quiet
+
+
+def _give_up(what: str, seconds: float, chosen: _Chosen) -> None:
+    """End the process: a thread of it hangs in the system and nothing can call it back."""
+    if _on_terminal(chosen):
+        sys.stderr.write(SHOW_CURSOR)
+    error = IoTimeoutError(f"{what} takes longer than {seconds:.0f} s: the disk or share does not answer")
+    _tell_error(error, chosen)
+    sys.stderr.flush()
+    os._exit(error.exit_code)
 
 
 def _options(source: Path, output: Path | None, chosen: _Chosen, settings: Settings) -> ConvertOptions:
@@ -242,7 +267,7 @@ def _options(source: Path, output: Path | None, chosen: _Chosen, settings: Setti
             memory_bytes=chosen.dwg_memory or settings.dwg_memory_limit,
         ),
     )
-    return applied(options, chosen.building)
+    return applied(options, chosen.building, settings)
 
 
 def _with_policy(options: ConvertOptions, policy: ResumePolicy) -> ConvertOptions:

@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 
 EXIT_CODES: Final = {signal.SIGINT: 130, signal.SIGTERM: 143}
 _CAUSES: Final = {signal.SIGINT: "interrupt", signal.SIGTERM: "terminate"}
-_SHOW_CURSOR: Final = b"\x1b[?25h\n"
+SHOW_CURSOR: Final = "\x1b[?25h\n"
 
 
 class Interrupts:
@@ -70,7 +70,7 @@ class Interrupts:
     def _take(self, number: signal.Signals) -> None:
         if self._first is not None:
             if self._terminal:
-                os.write(2, _SHOW_CURSOR)
+                os.write(2, SHOW_CURSOR.encode())
             os._exit(EXIT_CODES[number])
         self._first = number
         self._on_first()

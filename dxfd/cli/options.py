@@ -10,6 +10,7 @@ import click
 import msgspec
 
 if TYPE_CHECKING:
+    from dxfd.config.model import Settings
     from dxfd.convert.types import ConvertOptions
 
 HEIGHTS: Final = ("auto", "drawing", "mixed", "rules")
@@ -18,10 +19,10 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _OPTIONS: Final = (
     click.option("--building", metavar="FILE", type=click.Path(path_type=Path),
-                 help="Building file (TOML): storeys, ceilings, which drawing is which storey."),
+                 help="Building file (TOML): storeys, ceilings, which drawing is which storey (building)."),
     click.option("--storey", metavar="NAME", default="", help="Storey that the drawing is of."),
-    click.option("--heights", type=click.Choice(HEIGHTS), default="auto", show_default=True,
-                 help="Where heights come from: the drawing, rules for what lies at 0 (mixed), or rules."),
+    click.option("--heights", type=click.Choice(HEIGHTS),
+                 help="Where heights come from: the drawing, rules for what lies at 0 (mixed), or rules (auto)."),
     click.option("--region", metavar="R", default="",
                  help="Elements that touch x0,y0,x1,y1 (drawing units), or building: what lies together."),
     click.option("--clashes", is_flag=True, help="Predict clashes of services."),
@@ -36,7 +37,7 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
 
     building: Path | None
     storey: str
-    heights: str
+    heights: str | None
     region: str
     clashes: bool
     separate: bool
@@ -56,16 +57,17 @@ def split(given: dict[str, Any]) -> tuple[Chosen, dict[str, Any]]:
     return Chosen(**{name: given[name] for name in names}), {k: v for k, v in given.items() if k not in names}
 
 
-def applied(options: ConvertOptions, chosen: Chosen) -> ConvertOptions:
-    """Return the options with what was said of the building."""
+def applied(options: ConvertOptions, chosen: Chosen, settings: Settings) -> ConvertOptions:
+    """Return the options with what was said of the building, else what the settings say."""
     from dataclasses import replace
 
     from dxfd.convert.types import First, Heights
 
+    building = chosen.building or (Path(settings.building) if settings.building else None)
     return replace(
-        options, building=chosen.building.absolute() if chosen.building else None, storey=chosen.storey,
-        heights=Heights(chosen.heights), region=chosen.region, clashes=chosen.clashes, separate=chosen.separate,
-        first=First(chosen.first),
+        options, building=building.absolute() if building else None, storey=chosen.storey,
+        heights=Heights(chosen.heights or settings.heights), region=chosen.region, clashes=chosen.clashes,
+        separate=chosen.separate, first=First(chosen.first),
     )  # fmt: skip
 
 

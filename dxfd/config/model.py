@@ -147,6 +147,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     templates: Annotated[
         str, _meta(Kind.TEXT, "Rule set or template library for jobs that name none; empty: the built-in rules.")
     ] = ""
+    building: Annotated[
+        str, _meta(Kind.TEXT, "Building file (storeys, ceilings) for jobs that name none; empty: one storey.")
+    ] = ""
+    heights: Annotated[
+        str,
+        _meta(
+            Kind.CHOICE,
+            "Where heights come from, for jobs that do not say it. auto: the drawing, if they mean something there.",
+            choices=("auto", "drawing", "mixed", "rules"),
+        ),
+    ] = "auto"
     damaged: Annotated[
         str,
         _meta(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from dxfd.contract.progress import Choices, Progress
+from dxfd.contract.progress import Building, Choices, Progress
 from dxfd.contract.states import JobState
 
 
@@ -44,6 +44,26 @@ class ReplyHeader(msgspec.Struct, frozen=True, kw_only=True):
 # --- what is talked about -------------------------------------------------------------------------------------
 
 
+class JobLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one entity or block of the drawing may ask for; 0 and null mean the daemon's setting."""
+
+    max_entity_bytes: int = 0
+    max_entity_vertices: int = 0
+    max_body_points: int = 0
+    max_block_depth: int = 0
+    max_entity_s: float | None = None
+    """0 is no bound."""
+
+
+class JobDwg(msgspec.Struct, frozen=True, kw_only=True):
+    """How a DWG drawing is made into DXF; empty and 0 mean the daemon's setting, and its `off` stays off."""
+
+    converter: str = ""
+    """auto, acadsharp, dwg2dxf, oda, off."""
+    timeout_s: float = 0.0
+    memory_bytes: int = 0
+
+
 class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How to convert; empty or zero means the daemon's setting."""
 
@@ -62,6 +82,12 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     clip_endless: bool = False
     """End RAY and XLINE at the drawing's extents instead of leaving them out."""
     choices: Choices = Choices()
+    building: Building = Building()
+    """An empty file and empty heights mean the daemon's settings."""
+    limits: JobLimits = JobLimits()
+    dwg: JobDwg = JobDwg()
+    vacuum: bool = False
+    """Compact the database at the end."""
     restart: bool = False
 
 
@@ -143,7 +169,7 @@ class PastJob(msgspec.Struct, frozen=True, kw_only=True):
     """Of all attempts together; waits and pauses are not in it."""
     source_bytes: int = 0
     source_checksum: str = ""
-    """Of the drawing's content, whatever its name and time; empty when no worker began."""
+    """Of the drawing's size and samples of its content, whatever its name and time; empty when no worker began."""
     output_bytes: int = 0
     entities: int = 0
     elements: int = 0
@@ -308,7 +334,7 @@ class ShowReply(msgspec.Struct, frozen=True, kw_only=True):
     past: PastJob | None = None
     """How it ended; a job that was cleaned away has only this."""
     earlier: list[PastJob] = []
-    """The last jobs of the same drawing, newest first: the content is the same, name and place may be others."""
+    """The last jobs of the same drawing, newest first: of one size and alike in samples, whatever their names."""
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True):

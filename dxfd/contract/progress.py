@@ -37,7 +37,7 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):
     note: str = ""
     """Why an interrupted run was not resumed, if there was one; or that the output was published already."""
     source_checksum: str = ""
-    """Of the drawing's content, whatever its name and time."""
+    """Of the drawing's size and samples of its content, whatever its name and time."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, tag="checkpoint"):
@@ -124,6 +124,25 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
     """body, box: what body elements get; empty: as the daemon is set."""
 
 
+class Building(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a drawing is in its building, what of it is taken, and what goes first."""
+
+    file: str = ""
+    """Building file; empty: one storey."""
+    storey: str = ""
+    """Storey of it; empty: by the drawing's name."""
+    heights: str = ""
+    """auto, drawing, mixed, rules: where heights come from; empty: auto."""
+    region: str = ""
+    """building, or x0,y0,x1,y1 in drawing units; empty: everything."""
+    clashes: bool = False
+    """Predict clashes of services."""
+    separate: bool = False
+    """Before that, raise services until their clearances are kept."""
+    first: str = "all"
+    """all, structure: what is converted first."""
+
+
 class WorkOrder(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker is to do: the first line on its stdin."""
 
@@ -149,6 +168,9 @@ class WorkOrder(msgspec.Struct, frozen=True, kw_only=True):
     tolerance_m: float = 0.005
     clip_endless: bool = False
     choices: Choices = Choices()
+    building: Building = Building()
+    vacuum: bool = False
+    """Compact the database at the end."""
     limits: EntityLimits = EntityLimits()
     dwg_converter: str = "auto"
     """auto, acadsharp, dwg2dxf, oda, off; with the next three: how a DWG drawing is made into DXF."""

@@ -40,21 +40,32 @@ class Waiting:
             _running[self._thread] = self._before
 
 
-def longest(now_s: float) -> tuple[str, float]:
-    """Return the operation that has lasted longest and for how many seconds; ("", 0) when there is none."""
-    found = min(list(_running.values()), key=lambda entry: entry[1], default=None)
-    return ("", 0.0) if found is None else (found[0], now_s - found[1])
+def oldest() -> tuple[str, float] | None:
+    """Return the operation that has lasted longest and since when (monotonic); None when there is none."""
+    return min(list(_running.values()), key=lambda entry: entry[1], default=None)
 
 
-def watch(timeout_s: float, on_stuck: Callable[[str, float], None]) -> None:
-    """Start a thread that calls on_stuck(what, seconds) once an operation lasts longer than timeout_s."""
+def watch(timeout_s: float, on_stuck: Callable[[str, float], None]) -> Callable[[], None]:
+    """Start a thread that calls on_stuck(what, seconds) once an operation lasts longer than timeout_s.
+
+    Time in which this process stood still (SIGSTOP, Ctrl-Z) is not counted.
+
+    Returns:
+        What ends the thread.
+    """
+    look_s = min(LOOK_MOST_S, timeout_s / 4)
+    ended = threading.Event()
 
     def run() -> None:
-        while True:
-            time.sleep(min(LOOK_MOST_S, timeout_s / 4))
-            what, seconds = longest(time.monotonic())
-            if what and seconds > timeout_s:
-                on_stuck(what, seconds)
+        last, lasted_s, looked_at = None, 0.0, time.monotonic()
+        while not ended.wait(look_s):
+            now = time.monotonic()
+            found = oldest()
+            lasted_s = lasted_s + min(now - looked_at, 2 * look_s) if found is not None and found == last else 0.0
+            last, looked_at = found, now
+            if last is not None and lasted_s > timeout_s:
+                on_stuck(last[0], lasted_s)
                 return
 
     threading.Thread(target=run, name="patience", daemon=True).start()
+    return ended.set

@@ -19,7 +19,7 @@ from dxfd.convert.session import configuration, fingerprint
 from dxfd.convert.types import Began, ConvertOptions, LedgerRow, OnEvent, Report, ResumePolicy
 
 NOTE = "the output was published already, only the note of it was lost"
-_LEDGER = "entity_type, layer, block, space, outcome, reason, count, first_handle"
+_LEDGER = "entity_type, layer, block, space, outcome, reason, count, first_handle, layout, origin"
 
 
 def published(options: ConvertOptions, source: Source, rules: RuleSet, on_event: OnEvent) -> Report | None:

@@ -43,7 +43,7 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     source_bytes: int = 0
     """Of the drawing; 0 while nobody has looked."""
     source_checksum: str = ""
-    """Of its content; known once a worker has begun."""
+    """Of its size and samples of its content; known once a worker has begun."""
     start_at: str | None = None
     """Not before this time: what the user asked for."""
     after: list[int] = []
@@ -52,6 +52,8 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     """However they end."""
     blockers: int = 0
     """How many of them have not ended."""
+    lock_tries: int = 0
+    """Attempts in a row that found the output locked."""
 
     def view(self) -> JobView:
         """Return what a client sees of it; pid, why and live progress are added by the control side."""
@@ -128,6 +130,8 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """By signal or memory."""
     progressed: bool = False
     """It committed a batch that no attempt before had: the charges begin anew."""
+    locked: bool = False
+    """The output was locked: that is counted apart."""
     halve: bool = False
     """The next attempt takes half the batch."""
     not_before: str | None = None

@@ -59,13 +59,20 @@ WHERE j.id = :id"""
 FORGET: Final = "DELETE FROM history WHERE job_id = ?"
 PAST_JOB: Final = "SELECT * FROM history WHERE job_id = ?"
 PAST_BY_KEY: Final = "SELECT * FROM history WHERE idempotency_key = ?"
-HISTORY: Final = """
-SELECT * FROM history WHERE job_id < :before AND finished_at >= :since
-  AND (:words = '' OR instr(lower(source), :words) OR instr(lower(label), :words))
-ORDER BY job_id DESC LIMIT :limit"""
+HISTORY: Final = "SELECT * FROM history WHERE job_id < :before ORDER BY job_id DESC LIMIT :limit"
 HISTORY_OF_STATE: Final = """
-SELECT * FROM history WHERE state = :state AND job_id < :before AND finished_at >= :since
-  AND (:words = '' OR instr(lower(source), :words) OR instr(lower(label), :words))
+SELECT * FROM history WHERE state = :state AND job_id < :before ORDER BY job_id DESC LIMIT :limit"""
+HISTORY_BELOW: Final = "SELECT max(job_id) FROM history WHERE job_id < ?"
+HISTORY_ENDED: Final = """
+SELECT count(*) FROM (SELECT 1 FROM history INDEXED BY history_by_end WHERE finished_at >= :since LIMIT :limit)"""
+_WANTED: Final = """finished_at >= :since
+  AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+  AND (:words = '' OR instr(lower(source), :words) OR instr(lower(label), :words))"""
+HISTORY_PART: Final = f"""
+SELECT * FROM history WHERE job_id < :before AND job_id >= :first AND {_WANTED}
+ORDER BY job_id DESC LIMIT :limit"""
+HISTORY_SINCE: Final = f"""
+SELECT * FROM history INDEXED BY history_by_end WHERE job_id < :before AND {_WANTED}
 ORDER BY job_id DESC LIMIT :limit"""
 SAME_DRAWING: Final = """
 SELECT * FROM history INDEXED BY history_by_source WHERE source_checksum = :checksum AND source_checksum <> ''
@@ -96,6 +103,7 @@ END_ATTEMPT: Final = """
 UPDATE jobs SET state = :state, rev = rev + 1, attempt_token = NULL,
   attempts_charged = CASE WHEN :progressed THEN 0 ELSE attempts_charged END + :charged,
   deaths = CASE WHEN :progressed THEN 0 ELSE deaths END + :death,
+  lock_tries = CASE WHEN :locked THEN lock_tries + 1 ELSE 0 END,
   halvings = halvings + :halve,
   not_before = CASE WHEN :state = 'retry_wait' THEN :not_before END,
   finished_at = CASE WHEN :final THEN :now END,
@@ -110,7 +118,7 @@ UPDATE jobs SET state = :state, rev = rev + 1, not_before = NULL,
 WHERE id = :id AND state = :was RETURNING *"""
 
 RETRY: Final = """
-UPDATE jobs SET state = :state, rev = rev + 1, attempts_charged = 0, deaths = 0, halvings = 0,
+UPDATE jobs SET state = :state, rev = rev + 1, attempts_charged = 0, deaths = 0, halvings = 0, lock_tries = 0,
   restart = CASE WHEN :restart THEN 1 ELSE restart END, not_before = NULL, finished_at = NULL, started_at = NULL,
   blockers = :blockers, error_code = '', error_message = '', error_hint = ''
 WHERE id = :id AND state = :was RETURNING *"""

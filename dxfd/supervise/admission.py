@@ -21,6 +21,7 @@ from dxfd.store.queue import Queue
 from dxfd.store.rows import JobRow, Peak
 from dxfd.supervise import meter
 from dxfd.supervise.budget import Bounds, Host, budget_bytes, estimate_bytes, grant_bytes, worker_count
+from dxfd.supervise.orders import dwg_memory_bytes
 from dxfd.supervise.pressure import Bounds as PressureBounds
 from dxfd.supervise.pressure import Gate, Readings, gate, too_little
 from dxfd.supervise.probe import Prober
@@ -147,7 +148,7 @@ class Admission:
         )
         estimate = estimate_bytes(row.source, source_bytes, self._peaks)
         if row.source.lower().endswith(".dwg"):  # its converter is a child that shares the grant
-            needed = self._settings.dwg_memory_limit
+            needed = dwg_memory_bytes(row, self._settings)
             bounds = msgspec.structs.replace(bounds, floor_bytes=needed, limit_bytes=max(needed, bounds.limit_bytes))
         return grant_bytes(row.options.max_memory_bytes, estimate, bounds, had_trouble=row.halvings > 0)
 

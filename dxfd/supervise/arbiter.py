@@ -17,7 +17,7 @@ import msgspec
 
 from dxfd import faults, logs
 from dxfd.config.model import Settings
-from dxfd.contract.progress import EntityLimits, Progress, WorkOrder
+from dxfd.contract.progress import Done, Progress
 from dxfd.contract.states import FINAL, JobEvent, JobState
 from dxfd.contract.times import Clock
 from dxfd.errors import DiskFullError, StaleAttemptError, StoreBusyError, StoreFailingError
@@ -27,18 +27,19 @@ from dxfd.supervise import cgroups, meter
 from dxfd.supervise.admission import Admission, Admitted, Capacity
 from dxfd.supervise.child import Child
 from dxfd.supervise.clocks import Clocks
-from dxfd.supervise.exits import Killed, Policy, judge
+from dxfd.supervise.exits import Ended, Killed, Policy, judge
 from dxfd.supervise.finished import log_finished, why_waiting
 from dxfd.supervise.memory import Action, Sample, decide
+from dxfd.supervise.orders import order_of
+from dxfd.supervise.published import Attempt, Look, Outputs
 from dxfd.supervise.recover import Leftover, find_leftovers, settle
 
 PROGRESS_WRITE_S = 1.0
 """Progress of a job is written to the queue this often at most."""
 MEASURE_S = 0.5
 TROUBLE_LOG_S = 60.0
-_DEFAULT_BATCH = 20_000
-"""What is halved after memory trouble when no batch size is set."""
-_LEAST_BATCH = 1_000
+_LOOK_S = 5.0
+"""A look at the output of an attempt that ended without a word may take this long."""
 
 log = logs.get_logger()
 
@@ -76,6 +77,7 @@ class Arbiter:
         self.draining = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._admission = Admission(queue, settings, self._wake_from_thread)
+        self._outputs = Outputs(self._wake_from_thread, timeout_s=min(_LOOK_S, settings.io_timeout_s))
         self._clocks = Clocks()
         self._groups = cgroups.WorkerGroups(None)
         self._policy = _policy(settings)
@@ -97,6 +99,7 @@ class Arbiter:
         self._settings = settings
         self._policy = _policy(settings)
         self._admission.apply(settings)
+        self._outputs.timeout_s = min(_LOOK_S, settings.io_timeout_s)
         self.wake()
 
     @property
@@ -266,9 +269,12 @@ class Arbiter:
         """Write down how workers ended."""
         for job_id, child in list(self._children.items()):
             if child.ended:
+                ended = self._asked_of_output(job_id, child.ending())
+                if ended is None:
+                    continue
                 faults.point("supervise.ended")
                 try:
-                    self._settle(job_id, child)
+                    self._settle(job_id, child, ended)
                 except StaleAttemptError as error:
                     log.warning("stale_attempt", job_id=job_id, text=error.message)
                 faults.point("supervise.settled")
@@ -277,10 +283,28 @@ class Arbiter:
                 self._written.pop(job_id, None)
                 self._noted.discard(child.order.attempt_token)
 
-    def _settle(self, job_id: int, child: Child) -> None:
+    def _asked_of_output(self, job_id: int, ended: Ended) -> Ended | None:
+        """Return how a worker ended; of one that said nothing its output is asked, None while it is."""
+        if ended.last is not None or ended.status is None:
+            return ended
+        look = self._look_for_output(self._queue.jobs.get(job_id))
+        if look is not None and look.report is not None:
+            return msgspec.structs.replace(ended, last=Done(report=msgspec.Raw(look.report)))
+        return None if look is None else ended
+
+    def _look_for_output(self, job: JobRow) -> Look | None:
+        newest = self._queue.listing.attempts(job.id, 1)[-1]
+        return self._outputs.look(
+            Attempt(
+                token=job.attempt_token or "", output=job.output, run_key=f"{self._queue_uid}/{job.id}",
+                since=newest.started_at,
+            )
+        )  # fmt: skip
+
+    def _settle(self, job_id: int, child: Child, ended: Ended) -> None:
         self._note_start(child)
         job = self._queue.jobs.get(job_id)
-        event, ending = judge(child.ending(), job, self._policy, self._clock())
+        event, ending = judge(ended, job, self._policy, self._clock())
         row = self._queue.jobs.end_attempt(job_id, child.order.attempt_token, event, ending)
         log.info(
             "attempt_ended",
@@ -301,7 +325,7 @@ class Arbiter:
         """Put back what an earlier daemon left running."""
         if self._leftovers:
             over = _now() - self._began_at > self._settings.stop_timeout_s
-            self._leftovers = settle(self._queue, self._leftovers, patience_over=over)
+            self._leftovers = settle(self._queue, self._leftovers, self._look_for_output, patience_over=over)
 
     def _note(self) -> None:
         """Write down what workers said: where they went on, and how far they are."""
@@ -380,7 +404,7 @@ class Arbiter:
         row = self._queue.jobs.claim(queued.id, secrets.token_hex(16))
         faults.point("supervise.claimed")
         child = Child(
-            self._order(row, admitted.limit_bytes),
+            order_of(row, self._settings, limit_bytes=admitted.limit_bytes, queue_uid=self._queue_uid),
             admitted.limit_bytes,
             batch_before=queued.progress.batch if queued.progress is not None else 0,
             on_news=self.wake,
@@ -403,46 +427,6 @@ class Arbiter:
         )
         if child.process is not None:
             self._queue.jobs.set_process(child.order.attempt_token, child.process)
-
-    def _order(self, row: JobRow, limit_bytes: int) -> WorkOrder:
-        batch = row.options.batch_size or self._settings.batch_size
-        if row.halvings:
-            batch = max(_LEAST_BATCH, (batch or _DEFAULT_BATCH) >> row.halvings)
-        return WorkOrder(
-            job_id=row.id,
-            attempt=row.attempt,
-            attempt_token=row.attempt_token or "",
-            converter=row.converter,
-            source=row.source,
-            output=row.output,
-            templates=row.options.templates or self._settings.templates,
-            units=row.options.units,
-            batch_size=batch,
-            max_memory_bytes=limit_bytes,
-            io_timeout_s=self._settings.io_timeout_s,
-            max_errors=row.options.max_errors,
-            error_action=row.options.error_action,
-            dwg_converter=self._settings.dwg_converter,
-            dwg_path=self._settings.dwg_path,
-            damaged=row.options.damaged or self._settings.damaged,
-            encoding=row.options.encoding,
-            tolerance_m=row.options.tolerance_m or self._settings.tolerance_um / 1e6,
-            clip_endless=row.options.clip_endless,
-            choices=msgspec.structs.replace(
-                row.options.choices, detail=row.options.choices.detail or self._settings.detail
-            ),
-            limits=EntityLimits(
-                max_entity_bytes=self._settings.max_entity_bytes,
-                max_entity_vertices=self._settings.max_entity_vertices,
-                max_body_points=self._settings.max_body_points,
-                max_block_depth=self._settings.max_block_depth,
-                max_entity_s=self._settings.max_entity_s,
-            ),
-            dwg_timeout_s=self._settings.dwg_timeout_s,
-            dwg_memory_bytes=self._settings.dwg_memory_limit,
-            restart=row.restart,
-            run_key=f"{self._queue_uid}/{row.id}",
-        )
 
 
 def _policy(settings: Settings) -> Policy:

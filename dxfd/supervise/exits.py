@@ -9,7 +9,7 @@
 | said `failed`, retryable                        | failed   | LOSE, EXHAUST             | yes     |       |
 | said `failed`, E_DISK_FULL                      | disk_full | LOSE                     |         |       |
 | said `failed`, E_IO_TIMEOUT                     | timeout  | LOSE                      |         |       |
-| said `failed`, E_OUTPUT_BUSY                    | locked   | LOSE, then HOLD           | yes     |       |
+| said `failed`, E_OUTPUT_BUSY                    | locked   | LOSE, then HOLD           |         |       |
 | said `failed`, E_MEMORY                         | memory   | LOSE, EXHAUST, QUARANTINE | yes     | yes   |
 | killed by us: told to leave and did not         | cut_off  | CUT_OFF                   |         |       |
 | killed by us: past the memory wall              | memory   | LOSE, EXHAUST, QUARANTINE | yes     | yes   |
@@ -210,19 +210,20 @@ def _lost(base: Ending, loss: _Loss, job: JobRow, policy: Policy, now_s: float) 
 
 
 def _locked(base: Ending, loss: _Loss, job: JobRow, policy: Policy, now_s: float) -> tuple[JobEvent, Ending]:
-    """Try a locked output again after growing delays; then only a person can say who holds it and why."""
-    tries = (0 if base.progressed else job.attempts_charged) + 1
+    """Try a locked output again after growing delays; then only a person can say who holds it and why.
+
+    Such attempts have a counter of their own: what they found says nothing about the job.
+    """
+    tries = job.lock_tries + 1
     ending = msgspec.structs.replace(
         base, cause="locked", detail=loss.message, error_code=loss.code, error_message=loss.message,
-        error_hint=loss.hint, charged=True,
+        error_hint=loss.hint,
     )  # fmt: skip
     if tries < LOCK_TRIES:
         delay = delay_s(tries, base_s=policy.retry_base_s, cap_s=policy.retry_cap_s)
-        return JobEvent.LOSE, msgspec.structs.replace(ending, not_before=iso(now_s + delay))
-    return JobEvent.HOLD, msgspec.structs.replace(
+        return JobEvent.LOSE, msgspec.structs.replace(ending, locked=True, not_before=iso(now_s + delay))
+    return JobEvent.HOLD, msgspec.structs.replace(  # whoever resumes it begins to count anew
         ending,
-        charged=False,
-        progressed=True,  # whoever resumes it begins to count anew
         error_message=f"{loss.message}, still after {tries} tries",
         error_hint=f"end the other program, then  dxfctl resume {job.id}",
     )

@@ -1,7 +1,8 @@
 """Jobs that a daemon before this one left running: wait for their workers to go, then put them back, not charged.
 
 A worker whose daemon died reads end-of-file, commits its batch and leaves. Until it has, nobody may write beside it, so
-the job keeps its attempt. The process is known by pid, start time and boot: a reused pid is never waited for or killed.
+the job keeps its attempt; then its output is asked whether the attempt had published it (published.py). The process is
+known by pid, start time and boot: a reused pid is never waited for or killed.
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Callable
 
 import msgspec
 
 from dxfd import logs
 from dxfd.contract.states import JobEvent
+from dxfd.errors import StaleAttemptError
 from dxfd.store.queue import Queue
-from dxfd.store.rows import Ending, WorkerProcess
+from dxfd.store.rows import Ending, JobRow, WorkerProcess
 from dxfd.supervise import meter
+from dxfd.supervise.published import Look
 
 log = logs.get_logger()
 
@@ -38,8 +42,17 @@ def find_leftovers(queue: Queue) -> list[Leftover]:
     ]
 
 
-def settle(queue: Queue, leftovers: list[Leftover], *, patience_over: bool) -> list[Leftover]:
-    """Cut off the attempts whose worker is gone and return those still there; kill these once patience is over."""
+def settle(
+    queue: Queue, leftovers: list[Leftover], published: Callable[[JobRow], Look | None], *, patience_over: bool
+) -> list[Leftover]:
+    """End the attempts whose worker is gone and return the others; kill their workers once patience is over.
+
+    Args:
+        queue: where that is written.
+        leftovers: the attempts.
+        published: looks at a job's output; None while it does.
+        patience_over: no worker is waited for any more.
+    """
     waiting = []
     for left in leftovers:
         if left.process is not None and meter.is_alive(left.process):
@@ -49,7 +62,22 @@ def settle(queue: Queue, leftovers: list[Leftover], *, patience_over: bool) -> l
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(left.process.pid, signal.SIGKILL)
             continue
-        ending = Ending(cause="cut_off", detail="the daemon ended while it ran")
-        row = queue.jobs.end_attempt(left.job_id, left.token, JobEvent.CUT_OFF, ending)
+        look = published(queue.jobs.get(left.job_id))
+        if look is None:
+            waiting.append(left)
+            continue
+        event, ending = _ending(look)
+        try:
+            row = queue.jobs.end_attempt(left.job_id, left.token, event, ending)
+        except StaleAttemptError:  # written in an earlier round, which broke off at another job
+            continue
         log.info("job_recovered", job_id=row.id, state=row.state.value, attempt=row.attempt)
     return waiting
+
+
+def _ending(look: Look) -> tuple[JobEvent, Ending]:
+    if look.report is not None:
+        detail = "published; the daemon ended before it was noted"
+        return JobEvent.FINISH, Ending(cause="finished", detail=detail, report=look.report)
+    unknown = "; whether it had published is not known, its output does not answer" if look.hung else ""
+    return JobEvent.CUT_OFF, Ending(cause="cut_off", detail=f"the daemon ended while it ran{unknown}")

@@ -15,29 +15,15 @@ import msgspec
 
 from dxfd import faults, logs
 from dxfd.contract.exits import WorkerExit
-from dxfd.contract.progress import Choices, Done, Failed, Left, WorkOrder
+from dxfd.contract.progress import Done, Failed, Left, WorkOrder
+from dxfd.contract.report import bounded
 from dxfd.convert.patience import watch
-from dxfd.convert.types import (
-    Colors,
-    ConvertOptions,
-    Damaged,
-    Detail,
-    DwgOptions,
-    ErrorAction,
-    HiddenLayers,
-    Limits,
-    Report,
-    ResumePolicy,
-)
 from dxfd.convert.types import Left as LeftAtCheckpoint
+from dxfd.convert.types import Report
 from dxfd.errors import DiskFullError, DxfdError, IoTimeoutError, MemoryLimitError
 from dxfd.worker.commands import Commands
+from dxfd.worker.options import options_of
 from dxfd.worker.report import Reporter, private_stdout
-
-NAME_CHARACTERS = 300
-"""Of a name in such a report; the DXF reference allows 255, damaged drawings have more."""
-LEDGER_ROWS = 500
-"""Of a report in the queue: a drawing with a layer an entity would make a reply of more than a frame."""
 
 log = logs.get_logger()
 
@@ -89,14 +75,7 @@ def run(order: WorkOrder, commands: Commands, reporter: Reporter) -> WorkerExit:
 
 def summary(report: Report) -> dict[str, Any]:
     """Return the report as it is kept in the queue: of a long ledger the largest rows (the database has them all)."""
-    document = report.to_dict()
-    rows = document["ledger"]
-    if len(rows) > LEDGER_ROWS:
-        document["ledger"] = sorted(rows, key=lambda row: -row["count"])[:LEDGER_ROWS]
-        document["ledger_rows_left_out"] = len(rows) - LEDGER_ROWS
-    for row in document["ledger"]:
-        for name in ("entity_type", "layer", "block", "first_handle"):
-            row[name] = row[name][:NAME_CHARACTERS]
+    document = bounded(report.to_dict())
     return document | {"source_bytes": _size(report.input), "output_bytes": _size(report.output)}
 
 
@@ -106,52 +85,6 @@ def _size(path: str) -> int:
         return Path(path).stat().st_size
     except OSError:
         return 0
-
-
-def _chosen(choices: Choices) -> dict[str, Any]:
-    """Return the fields of the options that say what of the drawing is converted."""
-    given: dict[str, Any] = {
-        "hidden_layers": HiddenLayers(choices.hidden_layers), "colors": Colors(choices.colors), "xdata": choices.xdata,
-    }  # fmt: skip
-    lists = {"layouts": tuple(choices.layouts), "blocks": tuple(choices.blocks)}
-    given |= {name: value for name, value in lists.items() if value}
-    if choices.detail:
-        given["detail"] = Detail(choices.detail)
-    return given | ({"explode_limit": choices.explode_limit} if choices.explode_limit else {})
-
-
-def options_of(order: WorkOrder) -> ConvertOptions:
-    """Return the conversion's options; a resumable run is resumed unless the order says to discard it."""
-    return ConvertOptions(
-        source=Path(order.source),
-        output=Path(order.output),
-        templates=Path(order.templates) if order.templates else None,
-        units=order.units or None,
-        batch_size=order.batch_size or None,
-        max_memory_bytes=order.max_memory_bytes or None,
-        max_errors=order.max_errors,
-        error_action=ErrorAction(order.error_action),
-        resume=ResumePolicy.RESTART if order.restart else ResumePolicy.AUTO,
-        run_key=order.run_key,
-        damaged=Damaged(order.damaged),
-        encoding=order.encoding or None,
-        tolerance_m=order.tolerance_m,
-        clip_endless=order.clip_endless,
-        **_chosen(order.choices),
-        limits=Limits(
-            entity_bytes=order.limits.max_entity_bytes,
-            entity_vertices=order.limits.max_entity_vertices,
-            body_points=order.limits.max_body_points,
-            block_depth=order.limits.max_block_depth,
-            entity_s=order.limits.max_entity_s,
-        ),
-        dwg=DwgOptions(
-            converter=order.dwg_converter,
-            path=order.dwg_path,
-            timeout_s=order.dwg_timeout_s,
-            memory_bytes=order.dwg_memory_bytes,
-        ),
-    )
 
 
 def _give_up(reporter: Reporter, what: str, seconds: float) -> None:

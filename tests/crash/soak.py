@@ -1,4 +1,4 @@
-"""Daemon and workers killed, jobs and queue paused, at random, while drawings are converted; then all is checked.
+"""Daemon and workers killed, jobs paused and cancelled, at random, while drawings are converted; then all is checked.
 
 `python -m tests.crash.soak --rounds 200 --seed 7` does it until so many daemons and so many workers were killed, and
 prints totals; test_daemon_kill.py does a short one.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import sys
@@ -36,6 +37,8 @@ BATCH = 150
 AT_ONCE = 4
 MOST_DRAWINGS = 25
 ORPHAN_LIMIT_S = 10.0
+ANSWER_MS = 60_000
+"""A daemon must answer within this time; on a machine with other work to do a single fsync may take ten seconds."""
 SETTINGS: dict[str, str | int] = {
     "batch_size": BATCH, "max_attempts": 1_000_000, "quarantine_after": 1_000_000, "retry_cap_s": "200ms",
     "max_workers": 2, "fsync": "normal",
@@ -51,7 +54,9 @@ class Totals:
     worker_kills: int = 0
     job_pauses: int = 0
     queue_pauses: int = 0
+    job_cancels: int = 0
     jobs: int = 0
+    jobs_cancelled: int = 0
     attempts: int = 0
     attempts_resumed: int = 0
     attempts_cut_off: int = 0
@@ -93,6 +98,8 @@ class Soak:
         self.open_jobs: set[int] = set()
         self.outputs = dxfd.folder / "out"
         self.outputs.mkdir()
+        self.cancelled: set[int] = set()
+        dxfd.deadline_ms = ANSWER_MS
 
     def run(self, kills: int) -> Totals:
         """Do harm until so many daemons and workers were killed, then let everything end and check it."""
@@ -103,7 +110,7 @@ class Soak:
             wanted = [
                 *([self._kill_daemon] * 4 if totals.daemon_kills < kills else []),
                 *([self._kill_worker] * 4 if totals.worker_kills < kills else []),
-                self._pause_job, self._pause_queue,
+                self._pause_job, self._pause_queue, self._cancel_job,
             ]  # fmt: skip
             self.rng.choice(wanted)()
         self._let_all_end()
@@ -158,6 +165,24 @@ class Soak:
             self._let_time_pass(0.3)
             self._ask("resume", job)
 
+    def _cancel_job(self) -> None:
+        """Cancel a job, and half of the times kill its worker or the daemon before it has obeyed."""
+        self._wait_for_worker()
+        self._let_time_pass(0.6)
+        running = [job for job in self.dxfd.status().jobs if job.state is JobState.RUNNING and job.pid]
+        if not running:
+            return
+        job = self.rng.choice(running)
+        if self._ask("cancel", job.id):
+            self.totals.job_cancels += 1
+            chance = self.rng.random()
+            if chance < 0.25:
+                self._kill_and_start()
+                wait_for(self.dxfd.answers, 20, "an answer of the restarted daemon")
+            elif chance < 0.5 and is_worker(job.pid):
+                os.kill(job.pid, signal.SIGKILL)
+                self.totals.worker_kills += 1
+
     def _pause_queue(self) -> None:
         self._ask("pause", 0)
         self.totals.queue_pauses += 1
@@ -185,11 +210,18 @@ class Soak:
 
     def _let_all_end(self) -> None:
         for job in sorted(self.expected):
-            view = self.dxfd.wait_state(job, JobState.SUCCEEDED, deadline_s=120)
-            assert view.state is JobState.SUCCEEDED
+            view = self.dxfd.wait_state(job, JobState.SUCCEEDED, JobState.CANCELLED, deadline_s=120)
+            if view.state is JobState.CANCELLED:
+                self.cancelled.add(job)
+        assert len(self.cancelled) <= self.totals.job_cancels
         wait_for(lambda: not self.watch.orphans(), ORPHAN_LIMIT_S, f"the end of the orphans {self.watch.orphans()}")
 
     def _check(self) -> None:
+        for job in self.cancelled:
+            output, _ = self.expected.pop(job)
+            assert not output.exists(), f"job {job} is cancelled and has published {output}"
+            for path in self.outputs.glob(f"{output.name}.*"):  # what a retry would go on from
+                path.unlink()
         for job, (output, expected) in self.expected.items():
             found = differences(expected, output)
             assert not found, "\n".join([f"job {job}: {output} differs from an undisturbed run", *found])
@@ -199,6 +231,7 @@ class Soak:
         assert self.watch.longest_orphan_s < ORPHAN_LIMIT_S
         self.totals.longest_orphan_s = round(self.watch.longest_orphan_s, 2)
         self.totals.jobs = len(self.expected)
+        self.totals.jobs_cancelled = len(self.cancelled)
         assert not health(self.dxfd.queue_path)
         with closing(sqlite3.connect(self.dxfd.queue_path)) as connection:
             connection.row_factory = sqlite3.Row
@@ -250,7 +283,13 @@ def soak(kills: int, seed: int, drawings: Path | None = None) -> Totals:
         daemon(start=True, **SETTINGS) as dxfd,
         Watch(dxfd.folder) as watch,
     ):
-        return Soak(dxfd, pairs, random.Random(seed), watch).run(kills)
+        try:
+            return Soak(dxfd, pairs, random.Random(seed), watch).run(kills)
+        except BaseException:
+            kept = tempfile.mkdtemp(prefix="dxfd-soak-failed-")
+            shutil.copytree(dxfd.folder, kept, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock"))
+            print(f"the daemon's folder is kept: {kept}", flush=True)
+            raise
 
 
 def main() -> int:

@@ -46,3 +46,20 @@ def test_damaged_copies_give_code_78_and_are_not_restored(sandbox):
 def test_without_a_queue_there_is_nothing_to_copy(sandbox):
     assert "no copies" in sandbox("backup", "list").stderr
     assert "there is no queue" in sandbox("backup", "create", code=78).stderr
+
+
+def test_names_of_copies_are_completed_with_a_daemon_and_without(sandbox):
+    def completed(*words: str) -> list[str]:
+        words = ("dxfctl", "backup", *words)
+        asked = {"_DXFCTL_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+        lines = sandbox.run("dxfctl", environ=asked).stdout.splitlines()
+        return [line.partition(",")[2] for line in lines if line]
+
+    sandbox("start")
+    name = sandbox.json("backup", "create")["backup"]["name"]
+    for _ in ("with a daemon", "without one"):
+        assert name in completed("restore", "")
+        assert completed("verify", name[:-4]) == [name]
+        assert completed("verify", "x") == completed("create", "") == []
+        sandbox("stop")
+    assert "restore" in completed("res")

@@ -18,16 +18,12 @@ from tests.support.polling import wait_for
 
 
 def forget_the_end(dxfd: Daemon, job: int) -> None:
-    """Make the queue what it is when the daemon dies between a publication and the note of it."""
+    """Make the queue what it is when it is put back from a copy that is older than the publication."""
     with closing(sqlite3.connect(dxfd.queue_path)) as queue:
         queue.execute("DELETE FROM reports")
         queue.execute("DELETE FROM history")
-        queue.execute("UPDATE attempts SET ended_at = NULL, cause = '' WHERE job_id = ?", (job,))
-        queue.execute(
-            "UPDATE jobs SET state = 'running', finished_at = NULL,"
-            " attempt_token = (SELECT token FROM attempts WHERE job_id = jobs.id) WHERE id = ?",
-            (job,),
-        )
+        queue.execute("UPDATE attempts SET cause = 'cut_off' WHERE job_id = ?", (job,))
+        queue.execute("UPDATE jobs SET state = 'queued', finished_at = NULL WHERE id = ?", (job,))
         queue.commit()
 
 
@@ -114,3 +110,65 @@ def test_a_worker_killed_right_after_its_publication_is_done(dxfd, large):
     assert dxfd.wait_final(job.id).state is JobState.SUCCEEDED
     assert identity(output) == before
     assert dxfd.show(job.id).attempts[-1].cause == "finished"
+
+
+@pytest.fixture
+def published(dxfd: Daemon, small: Path) -> tuple[int, int, Path]:
+    """A job, its worker that has published and stands still before it says so, and the output."""
+    dxfd.stop()
+    dxfd.start(env=dxfd.arm("worker.published=stop"))
+    output = dxfd.folder / "a.db"
+    job = dxfd.submit(small, output).id
+    pid = wait_for(lambda: dxfd.job(job).pid)
+    wait_for(output.exists, 60)
+    wait_for(lambda: stands_still(pid))
+    return job, pid, output
+
+
+def stands_still(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+@pytest.mark.parametrize("asked", ["cancel", "pause"])
+def test_what_was_published_is_done_whatever_was_asked_of_it(dxfd, published, asked):
+    job, pid, output = published
+    before = identity(output)
+    dxfd.change(asked, job)
+    os.kill(pid, signal.SIGKILL)
+    view = dxfd.wait_final(job)
+    assert (view.state, view.attempt, identity(output)) == (JobState.SUCCEEDED, 1, before)
+    assert dxfd.show(job).attempts[0].cause == "finished"
+
+
+@pytest.mark.parametrize("asked", ["cancel", "pause", ""])
+def test_so_it_is_when_the_daemon_died_too(dxfd, published, asked):
+    job, pid, output = published
+    before = identity(output)
+    if asked:
+        dxfd.change(asked, job)
+    dxfd.kill(signal.SIGKILL)
+    os.killpg(pid, signal.SIGKILL)
+    dxfd.start()
+    view = dxfd.wait_final(job)
+    assert (view.state, view.attempt, identity(output)) == (JobState.SUCCEEDED, 1, before)
+    shown = dxfd.show(job)
+    assert shown.attempts[0].detail == "published; the daemon ended before it was noted"
+    assert shown.past is not None
+    assert (shown.past.entities, shown.past.output_bytes) == (500, output.stat().st_size)
+
+
+def test_a_cancelled_job_that_published_nothing_is_cancelled_whatever_stands_there(dxfd, small, large):
+    output = dxfd.folder / "a.db"
+    dxfd.wait_final(dxfd.submit(small, output).id)
+    before = identity(output)
+    dxfd.stop()
+    dxfd.start(env=dxfd.arm("write.committed=stop"))
+    job = dxfd.submit(large, output, options=JobOptions(batch_size=1000)).id
+    pid = wait_for(lambda: dxfd.job(job).pid)
+    wait_for(lambda: stands_still(pid))
+    dxfd.change("cancel", job)
+    dxfd.kill(signal.SIGKILL)
+    os.killpg(pid, signal.SIGKILL)
+    dxfd.start()
+    assert dxfd.wait_final(job).state is JobState.CANCELLED
+    assert identity(output) == before

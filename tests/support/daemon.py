@@ -67,6 +67,7 @@ class Daemon:
             **settings,
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self.deadline_ms = 10_000
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
 
     @property
@@ -154,8 +155,9 @@ class Daemon:
 
     # --- the socket -------------------------------------------------------------------------------------------
 
-    def call(self, verb: str, body: msgspec.Struct, *, deadline_ms: int = 10_000) -> Any:
+    def call(self, verb: str, body: msgspec.Struct, *, deadline_ms: int = 0) -> Any:
         """Send a request and return the reply's body; raises the daemon's error, or UnreachableError on silence."""
+        deadline_ms = deadline_ms or self.deadline_ms
         header = Header(v=PROTOCOL, id=str(next(_ids)), verb=verb, client="tests", deadline_ms=deadline_ms)
         return decode_reply(self.exchange(encode_request(header, body), deadline_ms), verb)[1]
 

@@ -79,7 +79,20 @@ def structs() -> str:
 
 def pipe() -> str:
     """Every struct of the worker's pipes."""
-    names = ("WorkOrder", "Choices", "Leave", "Started", "Progress", "Checkpoint", "Issue", "Done", "Left", "Failed")
+    names = (
+        "WorkOrder",
+        "Choices",
+        "Building",
+        "EntityLimits",
+        "Leave",
+        "Started",
+        "Progress",
+        "Checkpoint",
+        "Issue",
+        "Done",
+        "Left",
+        "Failed",
+    )
     return "\n\n".join(describe(getattr(progress, name)) for name in names)
 
 

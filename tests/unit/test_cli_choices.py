@@ -10,11 +10,12 @@ from click.testing import CliRunner
 
 from dxfd.cli.choices import again, chosen_of, fields_of
 from dxfd.cli.convert import convert
+from dxfd.contract.messages import JobOptions
 from dxfd.contract.progress import Choices, WorkOrder
-from dxfd.control.handlers.submit import _check_choices
+from dxfd.control.options import check_options
 from dxfd.convert.types import Colors, ConvertOptions, HiddenLayers
 from dxfd.errors import UsageError
-from dxfd.worker.main import options_of
+from dxfd.worker.options import options_of
 from tests.support import convert as cv
 
 
@@ -78,4 +79,4 @@ def test_nothing_said_is_the_converters_own(tmp_path):
 )
 def test_what_makes_no_sense_is_refused(wrong):
     with pytest.raises(UsageError):
-        _check_choices(Choices(**wrong))
+        check_options(JobOptions(choices=Choices(**wrong)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from dxfd import __version__
 from dxfd.contract.messages import JobOptions
 from dxfd.contract.states import JobEvent, JobState
 from dxfd.errors import NoSuchJobError
+from dxfd.store import history
 from dxfd.store.migrate import migrations
 from dxfd.store.queue import Queue, open_queue
 from dxfd.store.rows import Ending, NewJob
@@ -118,6 +120,38 @@ def test_pages_are_newest_first_and_filter(queue, clock):
     assert [past.job_id for past in named] == [jobs[4]]
     late, _ = queue.history.page(9, states=[], since=queue.history.page(9, states=[])[0][1].finished_at)
     assert [past.job_id for past in late] == [jobs[6], jobs[5]]
+
+
+@pytest.mark.parametrize("part", [1, 2, 3, 100])
+def test_what_no_index_has_is_found_in_parts(queue, clock, monkeypatch, part):
+    jobs = [run(queue, clock, n, JobEvent.FAIL if n % 3 == 0 else JobEvent.FINISH) for n in range(9)]
+    everything = {past.job_id: past for past in queue.history.page(99, states=[])[0]}
+    queue.jobs.clean("9", [], 99)
+    monkeypatch.setattr(history, "PART", part)
+    for words, states, since in itertools.product(
+        ("", "in/", "in/4", "nothing"), ([], [JobState.FAILED]), ("", everything[jobs[2]].finished_at, "9")
+    ):
+        wanted = [
+            past
+            for past in everything.values()
+            if words in past.source and (not states or past.state in states) and past.finished_at >= since
+        ]
+        found, cursor = [], 0
+        while cursor or not found:
+            page, cursor = queue.history.page(2, states=states, words=words, since=since, after_id=cursor)
+            found += page
+            if not cursor:
+                break
+        assert found == wanted, (words, states, since)
+
+
+def test_no_step_of_a_search_looks_at_many_lines(queue, clock, monkeypatch):
+    for number in range(9):
+        run(queue, clock, number)
+    monkeypatch.setattr(history, "PART", 2)
+    search = queue.history.search(5, states=[], words="nothing")
+    steps = next(n for n in itertools.count(1) if search.step())
+    assert (steps, search.page()) == (6, ([], 0))
 
 
 def test_jobs_of_the_same_drawing_are_found_by_content(queue, clock):

@@ -90,16 +90,18 @@ def test_a_share_that_does_not_answer_is_waited_for_without_a_charge():
 
 def test_a_locked_output_is_tried_after_1_2_4_and_8_seconds_then_the_job_is_held_with_the_reason():
     locked = Failed(error_code="E_OUTPUT_BUSY", message="/b is locked by another program", failure_class="retryable")
-    delays, charged = [], 0
+    delays, tries = [], 0
     while True:
-        event, ending = judge(Ended(status=1, last=locked), job(attempts_charged=charged), POLICY, NOW)
+        event, ending = judge(Ended(status=1, last=locked), job(attempts_charged=2, lock_tries=tries), POLICY, NOW)
+        assert not ending.charged
         if event is not E.LOSE:
             break
         assert ending.not_before is not None
+        assert ending.locked
         delays.append(seconds_of(ending.not_before) - NOW)
-        charged += 1
+        tries += 1
     assert delays == pytest.approx([1, 2, 4, 8])
-    assert (event, ending.cause, ending.charged, ending.progressed) == (E.HOLD, "locked", False, True)
+    assert (event, ending.cause, ending.locked) == (E.HOLD, "locked", False)
     assert ending.error_message == "/b is locked by another program, still after 5 tries"
     assert "dxfctl resume 1" in ending.error_hint
 

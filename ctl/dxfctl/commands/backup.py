@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from dxfctl import exits
 from dxfctl.invocation import Invocation
@@ -24,7 +25,7 @@ from dxfctl.render.table import Column, layout
 from dxfctl.socket_facts import check_listening
 from dxfd.contract.human import clock, count, safe, size
 from dxfd.contract.messages import Backups, BackupsReply, BackupView
-from dxfd.errors import AlreadyRunningError, BackupError, UnreachableError, UsageError
+from dxfd.errors import AlreadyRunningError, BackupError, DxfdError, UnreachableError, UsageError
 
 _COLUMNS: Final = (
     Column(title="Copy"),
@@ -36,9 +37,23 @@ _COLUMNS: Final = (
 )
 
 
+def _names(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the names of the copies that begin so, newest first; none if they cannot be listed."""
+    if ctx.params.get("action") not in {"verify", "restore"}:
+        return []
+    invocation = ctx.find_object(Invocation) or Invocation()
+    try:
+        found = _listed(invocation, Backups(), timeout_s=0.5).backups
+    except (DxfdError, OSError):
+        return []  # completion has no place for an error; the command itself will say it
+    return [
+        CompletionItem(view.name, help=f"{view.at} {view.reason}") for view in found if view.name.startswith(incomplete)
+    ]
+
+
 @click.command("backup", cls=Verb)
 @click.argument("action", type=click.Choice(["create", "list", "verify", "restore"]))
-@click.argument("name", required=False, metavar="[NAME]")
+@click.argument("name", required=False, metavar="[NAME]", shell_complete=_names)
 @click.pass_obj
 def command(invocation: Invocation, action: str, name: str | None) -> int:
     """Make, list, verify and restore copies of the queue database.
@@ -80,11 +95,7 @@ def _create(invocation: Invocation) -> int:
 
 
 def _show(invocation: Invocation, request: Backups) -> int:
-    if _daemon_runs(invocation) and "/" not in request.name:
-        with invocation.client(timeout_s=max(invocation.timeout_s, 120.0)) as client:
-            reply = client.backups(request)
-    else:
-        reply = _look(invocation, request)
+    reply = _listed(invocation, request, timeout_s=max(invocation.timeout_s, 120.0))
     damaged = [view for view in reply.backups if view.problem]
     code = BackupError.exit_code if damaged else exits.DONE
     if invocation.json:
@@ -97,6 +108,13 @@ def _show(invocation: Invocation, request: Backups) -> int:
         output.say(invocation, "\n".join(layout(_COLUMNS, rows, width=output.width(), color=colored)))
         output.note(invocation, f"in {reply.folder}")
     return code
+
+
+def _listed(invocation: Invocation, request: Backups, *, timeout_s: float) -> BackupsReply:
+    if _daemon_runs(invocation) and "/" not in request.name:
+        with invocation.client(timeout_s=timeout_s) as client:
+            return client.backups(request)
+    return _look(invocation, request)
 
 
 def _look(invocation: Invocation, request: Backups) -> BackupsReply:

@@ -44,8 +44,8 @@ def command(
 ) -> int:
     """Show how jobs ended, newest first.
 
-    TEXT is looked for in the drawings' paths and in the labels. Jobs that were cleaned away are here too; what is
-    "the same drawing" is told by its content.
+    TEXT is looked for in the drawings' paths and in the labels. Jobs that were cleaned away are here too. "The same
+    drawing" has the same size and the same content in 17 places of 64 KB, whatever its name and time.
     """
     now = datetime.now(UTC)
     request = History(

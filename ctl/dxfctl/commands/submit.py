@@ -12,55 +12,33 @@ import click
 from dxfctl import exits
 from dxfctl.client import Client
 from dxfctl.commands.wait import code_of, follow_jobs, tell
+from dxfctl.conversion import conversion_options, job_options
 from dxfctl.drawings import Drawing, Plan, plan
 from dxfctl.follow import Result
 from dxfctl.invocation import Invocation
-from dxfctl.options import Duration, JobNumber, Moment, Size, Verb, option
+from dxfctl.options import Duration, JobNumber, Moment, Verb, option
 from dxfctl.render import output
 from dxfctl.render.jobs import job_line
 from dxfd.contract.human import safe
-from dxfd.contract.messages import JobOptions, Submit, SubmitReply
-from dxfd.contract.progress import Choices
+from dxfd.contract.messages import Submit, SubmitReply
 from dxfd.contract.times import iso
 from dxfd.errors import (
     ControlError,
     DxfdError,
     OutputNotWritableError,
     PermissionDeniedError,
-    TemplatesMissingError,
     UsageError,
 )
 
-UNITS = ("mm", "cm", "dm", "m", "km", "in", "ft", "yd", "mi")
 Sent = tuple[str, SubmitReply | DxfdError]
 
 
 @click.command("submit", cls=Verb)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @option("--output", "-O", metavar="PATH", help="The database (one drawing) or the folder for all; default: beside.")
-@option("--templates", type=click.Path(), metavar="FILE", help="Rules (TOML) or template_library.db to match with.")
-@option("--units", type=click.Choice(UNITS), help="Drawing unit, where the drawing itself is wrong.")
 @option("--priority", metavar="N", type=click.IntRange(-1_000_000, 1_000_000), default=0, help="Higher goes first (0).")
 @option("--label", default="", metavar="TEXT", help="A word to find the jobs by.")
-@option("--batch-size", type=click.IntRange(1, 10_000_000), metavar="N", help="Entities per committed batch.")
-@option("--max-memory", type=Size(), metavar="SIZE", help="Memory limit of the conversion, as 512M.")
-@option(
-    "--max-errors", metavar="N", type=click.IntRange(0), default=100, show_default=True, help="Faulty entities allowed."
-)
-@option("--error-action", type=click.Choice(["skip", "stop"]), default="skip", show_default=True, help="At a fault.")
 @option("--dwg", is_flag=True, help="Take *.dwg of folders too, where no *.dxf of the same name stands beside.")
-@option("--damaged", type=click.Choice(["refuse", "convert"]), help="A drawing that is cut off (setting damaged).")
-@option("--encoding", metavar="NAME", help="Code page of its text, as cp1251, where the drawing is wrong.")
-@option("--tolerance", type=click.FloatRange(0.01, 1000), metavar="MM", help="Farthest chords lie from curves (5 mm).")
-@option("--clip-endless", is_flag=True, help="End RAY and XLINE at the drawing's extents.")
-@option("--layouts", metavar="NAME,...", multiple=True, help="model, all, or names of paper layouts (model).")
-@option("--blocks", metavar="NAME,...", multiple=True, help="box, explode, or names of blocks to explode (box).")
-@option("--explode-limit", metavar="N", type=click.IntRange(1), help="Entities a reference may be exploded to.")
-@option("--hidden-layers", type=click.Choice(["convert", "skip"]), default="convert", help="Frozen or off (convert).")
-@option("--colors", type=click.Choice(["rule", "drawing"]), default="rule", show_default=True, help="Whose go first.")
-@option("--detail", type=click.Choice(["body", "box"]), help="Bodies, or boxes of them (setting detail).")
-@option("--xdata", is_flag=True, help="Keep extended data and extension dictionaries as properties.")
-@option("--restart", is_flag=True, help="Discard an interrupted run instead of going on with it.")
 @option("--max-attempts", type=click.IntRange(1, 100), metavar="N", help="Failed attempts before the job fails.")
 @option(
     "--in", "delay", envvar="DXFCTL_SUBMIT_IN", metavar="TIME", type=Duration(), help="Not before so long from now."
@@ -79,6 +57,7 @@ Sent = tuple[str, SubmitReply | DxfdError]
 @option("--print-id", is_flag=True, help="Print the job numbers only.")
 @option("--dry-run", is_flag=True, help="Show what would be submitted.")
 @option("--wait", "-w", is_flag=True, help="Wait until the jobs are finished; their result is the exit code.")
+@conversion_options
 @click.pass_obj
 def command(
     invocation: Invocation, /, files: tuple[str, ...], print_id: bool, dry_run: bool, wait: bool, **given: Any
@@ -109,35 +88,11 @@ def command(
 
 
 def _requests(planned: Plan, given: dict[str, Any]) -> list[Submit]:
-    templates = Path(given["templates"]).absolute() if given["templates"] else None
-    if templates is not None and not templates.is_file():
-        raise TemplatesMissingError(f"there is no template file {templates}")
     if given["key"] and len(planned.drawings) > 1:
         raise UsageError("--key names one job, and there are several drawings", hint="submit them one by one")
     if given["after_any"] and not given["after"]:
         raise UsageError("--after-any says how to take --after JOB")
-    options = JobOptions(
-        templates=str(templates or ""),
-        units=given["units"] or "",
-        batch_size=given["batch_size"] or 0,
-        max_memory_bytes=given["max_memory"] or 0,
-        max_errors=given["max_errors"],
-        error_action=given["error_action"],
-        damaged=given["damaged"] or "",
-        encoding=given["encoding"] or "",
-        tolerance_m=(given["tolerance"] or 0.0) / 1000,
-        clip_endless=given["clip_endless"],
-        choices=Choices(
-            layouts=_listed(given["layouts"]),
-            blocks=_listed(given["blocks"]),
-            explode_limit=given["explode_limit"] or 0,
-            hidden_layers=given["hidden_layers"],
-            colors=given["colors"],
-            xdata=given["xdata"],
-            detail=given["detail"] or "",
-        ),
-        restart=given["restart"],
-    )
+    options = job_options(given)
     return [
         Submit(
             source=str(drawing.source),
@@ -162,10 +117,6 @@ def _not_before(given: dict[str, Any]) -> str:
     if given["delay"]:
         moments.append(time.time() + given["delay"])
     return iso(max(moments)) if moments else ""
-
-
-def _listed(values: tuple[str, ...]) -> list[str]:
-    return [name.strip() for value in values for name in value.split(",") if name.strip()]
 
 
 def _size(path: Path) -> int:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import click
 
+from dxfctl.render.asked import asked
 from dxfctl.render.table import Column, layout
 from dxfd.contract.human import between, clock, count, counted, duration, percent, rate, safe, shorten, size
 from dxfd.contract.messages import AttemptView, JobEventView, JobView, PastJob, ShowReply, StatusReply
@@ -233,6 +234,7 @@ def _facts(job: JobView, view: View) -> list[tuple[str, str]]:
         ("units", options.units),
         ("batch size", count(options.batch_size) if options.batch_size else ""),
         ("memory", f"limit {size(options.max_memory_bytes)}" if options.max_memory_bytes else ""),
+        ("options", safe(", ".join(asked(options)))),
     ]
 
 

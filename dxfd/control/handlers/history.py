@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from dxfd.contract.messages import History, HistoryReply, PastJob
@@ -26,9 +28,12 @@ async def handle(services: Services, _call: Call, body: History) -> HistoryReply
         found = history.same_drawing(_checksum(services, body.like_job), limit, before_id=max(0, body.after_id))
         following = found[-1].job_id if len(found) == limit else 0
     else:
-        found, following = history.page(
+        search = history.search(
             limit, states=body.states, after_id=max(0, body.after_id), since=body.since, words=body.text
         )
+        for _ in iter(search.step, True):
+            await asyncio.sleep(0)  # supervisor and other requests have their turn
+        found, following = search.page()
     jobs = _fitting(found)
     return HistoryReply(jobs=jobs, next_after_id=following if len(jobs) == len(found) else jobs[-1].job_id)
 

@@ -33,7 +33,10 @@ from dxfd.errors import (
 
 _SNIFF_BYTES: Final = 65_536
 _SAMPLES: Final = 16
-"""Places of 64 KB hashed for the fingerprint: about 1 ms, and an edit in place also changes mtime."""
+"""Places of 64 KB hashed for checksum and fingerprint: about 1 ms, and an edit in place also changes mtime.
+
+All of it would cost 2 % of a conversion with the processor's own SHA and 6 % without, and be known at its end only.
+"""
 
 _MARK_OF_END: Final = re.compile(rb"\n[ \t]*0[ \t]*\r?\n[ \t]*EOF[ \t]*(?:\r|\n|$)")
 _OTHER_FORMATS: Final = (

@@ -1,0 +1,112 @@
+"""Whether an attempt that ended without a word had published its output: asked of the output itself.
+
+A worker or its daemon can die between the renaming of the output and the note that the job is done. The output then
+carries the job's key, and its attempt is done, whatever was asked of the job meanwhile: what was published stays
+published. Looks in threads that it can leave behind, because a share that is gone hangs whoever looks at it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from dxfd.contract.report import bounded
+
+MOST_STUCK: Final = 8
+_NOT_OF_THE_REPORT: Final = frozenset(
+    {"dxfd_version", "started_at", "finished_at", "source_fingerprint", "config_fingerprint", "rules", "run_key"}
+)
+_LEDGER: Final = (
+    "entity_type", "layer", "block", "space", "outcome", "reason", "count", "first_handle", "layout", "origin",
+)  # fmt: skip
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """What is looked for."""
+
+    token: str
+    output: str
+    run_key: str
+    since: str
+    """When the attempt began; an output that was finished before is not of it."""
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """What a look found."""
+
+    report: bytes | None = None
+    """Of the output, if the attempt published it."""
+    hung: bool = False
+    """The output's folder does not answer, so nobody knows."""
+
+
+class Outputs:
+    """Looks at outputs without ever blocking its caller."""
+
+    def __init__(
+        self,
+        on_found: Callable[[], None],
+        *,
+        timeout_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        read: Callable[[Attempt], bytes | None] | None = None,
+    ) -> None:
+        """Take what is called (from a thread) after each look; timeout_s is how long one look may take."""
+        self.timeout_s = timeout_s
+        self._on_found = on_found
+        self._clock = clock
+        self._read = read or report_of
+        self._began: dict[str, float] = {}
+        self._found: dict[str, Look] = {}
+        self._stuck: set[str] = set()
+
+    def look(self, attempt: Attempt) -> Look | None:
+        """Return what was found; None while somebody is looking. What was found is told once."""
+        token = attempt.token
+        if token in self._found:
+            self._began.pop(token, None)
+            return self._found.pop(token)
+        if token not in self._began:
+            if len(self._stuck) >= MOST_STUCK:
+                return Look(hung=True)
+            self._began[token] = self._clock()
+            threading.Thread(target=self._run, args=(attempt,), name="outputs", daemon=True).start()
+        elif self._clock() - self._began[token] > self.timeout_s:
+            self._stuck.add(token)
+            del self._began[token]
+            return Look(hung=True)
+        return None
+
+    def _run(self, attempt: Attempt) -> None:
+        look = Look(report=self._read(attempt))
+        if attempt.token in self._stuck:  # it was given up
+            self._stuck.discard(attempt.token)
+            return
+        self._found[attempt.token] = look
+        self._on_found()
+
+
+def report_of(attempt: Attempt) -> bytes | None:
+    """Return the report of what an attempt published; None if it published nothing. May hang."""
+    path = Path(attempt.output)
+    try:
+        if Path(f"{path}.partial").exists():
+            return None  # it was still at work: what stands there is older
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            made = {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM run_report")}
+            if made.get("run_key") != attempt.run_key or str(made.get("finished_at", "")) < attempt.since:
+                return None
+            rows = connection.execute(f"SELECT {', '.join(_LEDGER)} FROM ledger ORDER BY rowid").fetchall()
+        document: dict[str, Any] = {name: made[name] for name in made if name not in _NOT_OF_THE_REPORT}
+        document["ledger"] = [dict(zip(_LEDGER, row, strict=True)) for row in rows]
+        return msgspec.json.encode(bounded(document | {"output": str(path), "output_bytes": path.stat().st_size}))
+    except (OSError, sqlite3.Error, ValueError):
+        return None
