@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -167,3 +168,16 @@ def test_only_tests_arm_fault_points_and_every_point_is_listed():
                 armed.append(module)
     assert passed == set(POINTS)
     assert not armed
+
+
+def test_every_package_and_every_file_they_read_is_installed():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    assert sorted(settings["packages"]) == sorted(n for n, path in modules() if path.name == "__init__.py")
+    data = [path for kind in ("*.sql", "*.toml", "*.tsv", "*.typed") for path in SOURCES["dxfd"].rglob(kind)]
+    shipped = {
+        path
+        for package, patterns in settings["package-data"].items()
+        for pattern in patterns
+        for path in ROOT.joinpath(*package.split(".")).glob(pattern)
+    }
+    assert set(data) <= shipped
