@@ -6,6 +6,7 @@ They are those of `dxfd convert`, less what only somebody who watches decides (-
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -18,6 +19,13 @@ from dxfd.errors import TemplatesMissingError, UsageError
 
 UNITS: Final = ("mm", "cm", "dm", "m", "km", "in", "ft", "yd", "mi")
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _finite(_context: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not isfinite(value):  # nan is within every range
+        raise click.BadParameter(f"{value} is no number of millimetres")
+    return value
+
 
 _OPTIONS: Final = (
     option("--templates", type=click.Path(), metavar="FILE", help="Rules (TOML) or template_library.db to match with."),
@@ -35,7 +43,7 @@ _OPTIONS: Final = (
     option("--max-body-points", type=click.IntRange(2), metavar="N", help="Longer paths stay lines (a setting)."),
     option("--max-block-depth", type=click.IntRange(1), metavar="N", help="Deeper nesting is cut (a setting)."),
     option("--max-entity-time", type=Duration(), metavar="TIME", help="Processor time for one entity (a setting)."),
-    option("--tolerance", type=click.FloatRange(0.01, 1000), metavar="MM",
+    option("--tolerance", type=click.FloatRange(0.01, 1000), metavar="MM", callback=_finite,
            help="Farthest chords lie from curves (5 mm)."),
     option("--clip-endless", is_flag=True, help="End RAY and XLINE at the drawing's extents."),
     option("--layouts", metavar="NAME,...", multiple=True, help="model, all, or names of paper layouts (model)."),

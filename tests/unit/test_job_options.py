@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from dxfctl.commands import submit
 from dxfctl.conversion import job_options
@@ -139,3 +140,9 @@ def test_what_makes_no_sense_is_refused(wrong):
 @pytest.mark.parametrize("right", ["", "building", "0,0,1,1", "-1e3, -2.5,7,8"])
 def test_regions_that_make_sense_are_taken(right):
     check_options(JobOptions(building=Building(region=right)))
+
+
+def test_a_tolerance_that_is_no_number_is_a_wrong_word_for_both(tmp_path):
+    for way in (by_job, in_foreground):
+        with pytest.raises(click.BadParameter, match="nan"):
+            way(tmp_path, ["--tolerance", "nan"], Settings())
