@@ -8,7 +8,9 @@ published. Looks in threads that it can leave behind, because a share that is go
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
+import os
 import sqlite3
 import threading
 import time
@@ -95,7 +97,10 @@ class Outputs:
 
 
 def report_of(attempt: Attempt) -> bytes | None:
-    """Return the report of what an attempt published; None if it published nothing. May hang."""
+    """Return the report of what an attempt published, and do what it had left to do; None if it published nothing.
+
+    May hang.
+    """
     path = Path(attempt.output)
     try:
         if Path(f"{path}.partial").exists():
@@ -106,7 +111,26 @@ def report_of(attempt: Attempt) -> bytes | None:
                 return None
             rows = connection.execute(f"SELECT {', '.join(_LEDGER)} FROM ledger ORDER BY rowid").fetchall()
         document: dict[str, Any] = {name: made[name] for name in made if name not in _NOT_OF_THE_REPORT}
+        _finish(path)
         document["ledger"] = [dict(zip(_LEDGER, row, strict=True)) for row in rows]
         return msgspec.json.encode(bounded(document | {"output": str(path), "output_bytes": path.stat().st_size}))
     except (OSError, sqlite3.Error, ValueError):
         return None
+
+
+def _finish(output: Path) -> None:
+    """Make the output's name durable and remove the lock of its dead writer, unless another has taken it since."""
+    folder = os.open(output.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    lock = Path(f"{output}.partial.lock")
+    with contextlib.suppress(FileNotFoundError, BlockingIOError):
+        file = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(file).st_ino == lock.stat().st_ino:
+                lock.unlink()
+        finally:
+            os.close(file)

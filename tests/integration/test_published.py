@@ -151,6 +151,7 @@ def test_so_it_is_when_the_daemon_died_too(dxfd, published, asked):
     dxfd.start()
     view = dxfd.wait_final(job)
     assert (view.state, view.attempt, identity(output)) == (JobState.SUCCEEDED, 1, before)
+    assert not list(output.parent.glob("a.db.*"))
     shown = dxfd.show(job)
     assert shown.attempts[0].detail == "published; the daemon ended before it was noted"
     assert shown.past is not None

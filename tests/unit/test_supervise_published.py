@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import sqlite3
 import threading
@@ -37,6 +38,17 @@ def test_its_own_output_is_known_by_its_key(tmp_path):
     assert document["output_bytes"] == (tmp_path / "a.db").stat().st_size
     assert document["ledger"][0]["layout"] == "L"
     assert "run_key" not in document
+
+
+def test_the_lock_of_its_dead_writer_goes_and_that_of_a_living_one_stays(tmp_path):
+    attempt = output(tmp_path / "a.db")
+    lock = tmp_path / "a.db.partial.lock"
+    with lock.open("w") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        assert report_of(attempt) is not None
+        assert lock.exists()
+    assert report_of(attempt) is not None
+    assert not lock.exists()
 
 
 @pytest.mark.parametrize("values", [{"run_key": "q/2"}, {"run_key": ""}, {"finished_at": "2029-12-31T23:59:59.999Z"}])
