@@ -62,6 +62,7 @@ def test_killed_at_a_point_the_job_ends_once_with_the_same_database(
     label: str, number: int, source: Path, undisturbed: Path
 ) -> None:
     with daemon(start=False, retry_base_s="20ms", fsync="normal") as dxfd:
+        dxfd.deadline_ms = 2_000  # a daemon that is killed over a request does not answer it
         armed = dxfd.arm(f"{label}#{number}=kill")
         dxfd.start(env=armed, wait=False)
         wait_for(lambda: not dxfd.running() or _answers(dxfd), 20)

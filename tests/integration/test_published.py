@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dxfd.contract.messages import JobOptions, Submit
+from dxfd.contract.messages import JobOptions, JobRef, Submit
 from dxfd.contract.states import JobState
 from dxfd.convert.published import NOTE
 from tests.support.daemon import Daemon
@@ -125,6 +125,11 @@ def published(dxfd: Daemon, small: Path) -> tuple[int, int, Path]:
     return job, pid, output
 
 
+def ask(dxfd: Daemon, verb: str, job: int) -> None:
+    """Ask without waiting for the worker, which stands still."""
+    dxfd.call(verb, JobRef(job_id=job), deadline_ms=1000)
+
+
 def stands_still(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
@@ -133,7 +138,7 @@ def stands_still(pid: int) -> bool:
 def test_what_was_published_is_done_whatever_was_asked_of_it(dxfd, published, asked):
     job, pid, output = published
     before = identity(output)
-    dxfd.change(asked, job)
+    ask(dxfd, asked, job)
     os.kill(pid, signal.SIGKILL)
     view = dxfd.wait_final(job)
     assert (view.state, view.attempt, identity(output)) == (JobState.SUCCEEDED, 1, before)
@@ -145,7 +150,7 @@ def test_so_it_is_when_the_daemon_died_too(dxfd, published, asked):
     job, pid, output = published
     before = identity(output)
     if asked:
-        dxfd.change(asked, job)
+        ask(dxfd, asked, job)
     dxfd.kill(signal.SIGKILL)
     os.killpg(pid, signal.SIGKILL)
     dxfd.start()
@@ -167,7 +172,7 @@ def test_a_cancelled_job_that_published_nothing_is_cancelled_whatever_stands_the
     job = dxfd.submit(large, output, options=JobOptions(batch_size=1000)).id
     pid = wait_for(lambda: dxfd.job(job).pid)
     wait_for(lambda: stands_still(pid))
-    dxfd.change("cancel", job)
+    ask(dxfd, "cancel", job)
     dxfd.kill(signal.SIGKILL)
     os.killpg(pid, signal.SIGKILL)
     dxfd.start()
