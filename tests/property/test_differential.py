@@ -91,11 +91,16 @@ def shape(draw: Any) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         case "mline":
             return kind, (draw(st.lists(flat, min_size=2, max_size=5, unique=True)),), {"closed": draw(st.booleans())}
         case "wipeout":
-            return kind, (draw(st.lists(flat, min_size=3, max_size=5, unique=True)),), {}
+            corners = st.lists(flat, min_size=3, max_size=5, unique=True)
+            return kind, (draw(corners.filter(_has_extent)),), {}  # ezdxf divides by width and height
         case "text":
             return kind, (draw(st.text("ABC xyz", min_size=1)),), {**attributes, "insert": draw(point), "height": 100}
         case _:
             return kind, (draw(st.text("ABC xyz", min_size=1)),), {"insert": draw(point)}
+
+
+def _has_extent(corners: list[Any]) -> bool:
+    return all(len({corner[axis] for corner in corners}) > 1 for axis in (0, 1))
 
 
 def add(layout: Any, made: tuple[str, tuple[Any, ...], dict[str, Any]]) -> Any:
