@@ -1,7 +1,8 @@
 """The one error tree of dxfd and dxfctl: each class has a stable code, an exit code, a failure class, a message.
 
 Owns what a user may be told when something goes wrong. Imported by every package; imports nothing of ours.
-`dxfd errors` and docs/errors.md are made from this tree, and a test compares them.
+`dxfd errors` and docs/errors.md are made from this tree, and a test compares them. Over 500 lines because it is one
+thing: a table of errors, each a few lines of constants, that must be read and kept unique as a whole.
 
     DxfdError
     ├── UsageError            the command line is wrong

@@ -20,6 +20,7 @@ HEAVY = {"numpy", "pyarrow", "ezdxf", "adbc_driver_sqlite", "adbc_driver_manager
 MAY = {
     "errors": set(),
     "faults": set(),
+    "ahead": set(),
     "contract": {"errors"},
     "paths": {"errors"},
     "config": {"errors", "paths"},
@@ -31,8 +32,8 @@ MAY = {
     "supervise": {"errors", "faults", "contract", "config", "store", "logs", "backups"},
     "control": {"errors", "contract", "config", "store", "supervise", "logs", "paths", "backups"},
     "worker": {"errors", "faults", "contract", "convert", "logs"},
-    "convert": {"errors", "faults"},
-    "export": {"errors"},
+    "convert": {"errors", "faults", "ahead"},
+    "export": {"errors", "ahead"},
     "app": {"errors", "contract", "config", "store", "supervise", "control", "logs", "paths", "pidfile", "systemd"},
     "cli": {"errors", "contract", "config", "paths", "app", "convert", "export"},
     "dxfctl": {"errors", "contract", "config", "paths", "pidfile", "backups"},

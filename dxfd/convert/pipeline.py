@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from dxfd import __version__
+from dxfd.ahead import Ahead
 from dxfd.convert import memory, session
 from dxfd.convert.account import Account, Counts, dropped, settle
 from dxfd.convert.build import colors
@@ -45,7 +46,6 @@ from dxfd.convert.naming import names
 from dxfd.convert.properties import properties
 from dxfd.convert.published import published
 from dxfd.convert.read import bounds, references
-from dxfd.convert.read.ahead import Ahead
 from dxfd.convert.read.columns import Heads, heads
 from dxfd.convert.read.dictionaries import Dictionaries
 from dxfd.convert.read.georeference import georeference
@@ -56,6 +56,7 @@ from dxfd.convert.region import OUTSIDE, inside, kept
 from dxfd.convert.scope import Scope, View
 from dxfd.convert.session import find_interrupted
 from dxfd.convert.types import (
+    LEDGER_COLUMNS,
     Advanced,
     Began,
     Colors,
@@ -335,7 +336,7 @@ class _Run:
         stream = self._entities()
         place = Place(self.checkpoint.section, self.checkpoint.byte_offset, self.checkpoint.line_number)
         ahead = Ahead(stream.chunks(place, size))
-        with Writer(database) as writer, contextlib.closing(ahead):
+        with Writer(database) as writer, ahead:
             batch: Batch | None = None
             for chunk in ahead:
                 batch = batch or Batch(checkpoint=self.checkpoint)
@@ -699,9 +700,8 @@ class _LazyBlocks(Blocks):
 
 
 def _ledger(database: Database) -> list[LedgerRow]:
-    names = "entity_type, layer, block, space, layout, origin, outcome, reason, count, first_handle"
-    found = database.rows(f"SELECT {names} FROM ledger ORDER BY rowid")
-    return [LedgerRow(**dict(zip(names.split(", "), row, strict=True))) for row in found]
+    found = database.rows(f"SELECT {', '.join(LEDGER_COLUMNS)} FROM ledger ORDER BY rowid")
+    return [LedgerRow(**dict(zip(LEDGER_COLUMNS, row, strict=True))) for row in found]
 
 
 def _now() -> str:

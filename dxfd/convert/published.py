@@ -16,10 +16,9 @@ from typing import Any
 from dxfd.convert.match.engine import RuleSet
 from dxfd.convert.read.source import Source
 from dxfd.convert.session import configuration, fingerprint
-from dxfd.convert.types import Began, ConvertOptions, LedgerRow, OnEvent, Report, ResumePolicy
+from dxfd.convert.types import LEDGER_COLUMNS, Began, ConvertOptions, LedgerRow, OnEvent, Report, ResumePolicy
 
 NOTE = "the output was published already, only the note of it was lost"
-_LEDGER = "entity_type, layer, block, space, outcome, reason, count, first_handle, layout, origin"
 
 
 def published(options: ConvertOptions, source: Source, rules: RuleSet, on_event: OnEvent) -> Report | None:
@@ -55,10 +54,9 @@ def _read(options: ConvertOptions) -> tuple[dict[str, Any], list[LedgerRow]] | N
     try:
         with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
             rows = connection.execute("SELECT key, value FROM run_report").fetchall()
-            ledger = connection.execute(f"SELECT {_LEDGER} FROM ledger ORDER BY rowid").fetchall()
+            ledger = connection.execute(f"SELECT {', '.join(LEDGER_COLUMNS)} FROM ledger ORDER BY rowid").fetchall()
     except sqlite3.Error:
         return None
-    names = _LEDGER.split(", ")
     return {key: json.loads(value) for key, value in rows}, [
-        LedgerRow(**dict(zip(names, row, strict=True))) for row in ledger
+        LedgerRow(**dict(zip(LEDGER_COLUMNS, row, strict=True))) for row in ledger
     ]

@@ -7,7 +7,7 @@ pass a ConvertOptions, a callback for events and a function that says whether to
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -311,6 +311,10 @@ class LedgerRow:
     """Where it lies, or where the block reference does whose content it is."""
     origin: str = "entity"
     """entity, or content: it lies in a block whose reference was exploded."""
+
+
+LEDGER_COLUMNS: Final = tuple(column.name for column in fields(LedgerRow))
+"""Of the table `ledger`, as a row is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from typing import IO, Final
 import numpy as np
 
 from dxfd import __version__
-from dxfd.export.ahead import ahead
+from dxfd.ahead import Ahead
 from dxfd.export.decimals import rows
 from dxfd.export.figures import Figure, figures
 from dxfd.export.frames import axes
@@ -58,7 +58,7 @@ def export_ifc(
         stream = _Stream(file, source, schema, discipline or "")
         stream.begin()
         done = 0
-        with ahead(looked_at(source.batches(discipline))) as batches:
+        with Ahead(looked_at(source.batches(discipline))) as batches:
             for batch, shapes in batches:
                 stream.batch(batch, shapes)
                 done += len(batch.elements)

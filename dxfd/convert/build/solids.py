@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from dxfd.convert.build import bodies, portable
 from dxfd.convert.build.portable import NO_VERTICES, OUT_OF_RANGE, Action, Plan, Solids, binary
@@ -125,8 +124,3 @@ def _cuts(
 def _plain(values: np.ndarray, kind: Any) -> np.ndarray:
     """Return the values contiguous and of the given type."""
     return np.ascontiguousarray(values, dtype=kind)
-
-
-def none() -> Any:
-    """Return an Arrow binary array without items."""
-    return pa.array([], type=pa.binary())

@@ -445,7 +445,7 @@ static void released(Py_buffer *view, int count) {
     for (int k = 0; k < count; k++) PyBuffer_Release(&view[k]);
 }
 
-/* outlines(offset, points, closed, raised_act, height; ring_count, ring, near) -> points of rings written.
+/* outlines(offset, points, closed, raised_act; ring_count, ring, near) -> points of rings written.
  * Rings of the outlines that are to be raised and are not convex; near: their x, y about their first point. */
 PyObject *dxfd_outlines(PyObject *self, PyObject *args) {
     (void)self;

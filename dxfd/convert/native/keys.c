@@ -35,6 +35,50 @@ static inline uint64_t hashed(const uint8_t *p, size_t n) {
     return mixed(h ^ word);
 }
 
+/* What is to be told apart: rows of `width` bytes, or (tags) values of tags, of which -1 has the empty one. */
+typedef struct {
+    const uint8_t *data;
+    size_t width;
+    const int64_t *start, *end, *tags;
+} items;
+
+static inline const uint8_t *item(const items *s, size_t i, size_t *size) {
+    if (!s->tags) {
+        *size = s->width;
+        return s->data + i * s->width;
+    }
+    if (s->tags[i] < 0) {
+        *size = 0;
+        return s->data;
+    }
+    *size = (size_t)(s->end[s->tags[i]] - s->start[s->tags[i]]);
+    return s->data + s->start[s->tags[i]];
+}
+
+/* Numbers n items as they appear: index[i] of each, first[k] the item that number k first stands for.
+ * Returns how many there are; -1 without memory. Holds no lock. */
+static int64_t numbered(const items *s, size_t n, int32_t *index, int64_t *first) {
+    table t = {NULL, 0};
+    size_t found = 0;
+    if (!opened(&t, n)) return -1;
+    for (size_t i = 0; i < n; i++) {
+        size_t size, other;
+        const uint8_t *p = item(s, i, &size);
+        size_t at = hashed(p, size) & t.mask;
+        for (; t.at[at]; at = (at + 1) & t.mask) {
+            const uint8_t *q = item(s, (size_t)first[t.at[at] - 1], &other);
+            if (other == size && !memcmp(q, p, size)) break;
+        }
+        if (!t.at[at]) {
+            first[found++] = (int64_t)i;
+            t.at[at] = (uint32_t)found;
+        }
+        index[i] = (int32_t)(t.at[at] - 1);
+    }
+    free(t.at);
+    return (int64_t)found;
+}
+
 /* tally(rows, width; index, first) -> how many distinct rows of so many bytes there are, numbered as they appear.
  * index (n,) int32: the number of each row; first (n,) int64: the row that each number first stands for. */
 PyObject *dxfd_tally(PyObject *self, PyObject *args) {
@@ -42,61 +86,30 @@ PyObject *dxfd_tally(PyObject *self, PyObject *args) {
     Py_buffer v[3];
     Py_ssize_t width;
     if (!PyArg_ParseTuple(args, "y*nw*w*", &v[0], &width, &v[1], &v[2])) return NULL;
-    const uint8_t *rows = v[0].buf;
-    int32_t *index = v[1].buf;
-    int64_t *first = v[2].buf;
-    size_t n = (size_t)v[1].len / sizeof(int32_t), w = (size_t)width, found = 0;
-    table t = {NULL, 0};
-    int ok = w > 0 && (size_t)v[0].len >= n * w && opened(&t, n);
+    size_t n = (size_t)v[1].len / sizeof(int32_t);
+    const items rows = {.data = v[0].buf, .width = (size_t)width};
+    int64_t found = -1;
     Py_BEGIN_ALLOW_THREADS
-    for (size_t i = 0; ok && i < n; i++) {
-        size_t at = hashed(rows + i * w, w) & t.mask;
-        while (t.at[at] && memcmp(rows + (size_t)first[t.at[at] - 1] * w, rows + i * w, w)) at = (at + 1) & t.mask;
-        if (!t.at[at]) {
-            first[found++] = (int64_t)i;
-            t.at[at] = (uint32_t)found;
-        }
-        index[i] = (int32_t)(t.at[at] - 1);
-    }
+    if (width > 0 && (size_t)v[0].len >= n * rows.width) found = numbered(&rows, n, v[1].buf, v[2].buf);
     Py_END_ALLOW_THREADS
-    free(t.at);
     for (int k = 0; k < 3; k++) PyBuffer_Release(&v[k]);
-    return ok ? PyLong_FromSize_t(found) : PyErr_NoMemory();
+    return found >= 0 ? PyLong_FromLongLong(found) : PyErr_NoMemory();
 }
 
 /* names(data, start, end, tags; index, first) -> how many distinct values these tags have, numbered as they appear.
- * A tag of -1 has the empty value. first: position in `tags`. */
+ * first: position in `tags`. */
 PyObject *dxfd_names(PyObject *self, PyObject *args) {
     (void)self;
     Py_buffer v[6];
     if (!PyArg_ParseTuple(args, "y*y*y*y*w*w*", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5])) return NULL;
-    const uint8_t *data = v[0].buf;
-    const int64_t *start = v[1].buf, *end = v[2].buf, *tags = v[3].buf;
-    int32_t *index = v[4].buf;
-    int64_t *first = v[5].buf;
-    size_t n = (size_t)v[3].len / sizeof(int64_t), found = 0;
-    table t = {NULL, 0};
-    int ok = opened(&t, n);
+    size_t n = (size_t)v[3].len / sizeof(int64_t);
+    const items values = {.data = v[0].buf, .start = v[1].buf, .end = v[2].buf, .tags = v[3].buf};
+    int64_t found;
     Py_BEGIN_ALLOW_THREADS
-    for (size_t i = 0; ok && i < n; i++) {
-        const uint8_t *p = tags[i] < 0 ? data : data + start[tags[i]];
-        size_t size = tags[i] < 0 ? 0 : (size_t)(end[tags[i]] - start[tags[i]]);
-        size_t at = hashed(p, size) & t.mask;
-        for (; t.at[at]; at = (at + 1) & t.mask) {
-            int64_t other = tags[first[t.at[at] - 1]];
-            size_t length = other < 0 ? 0 : (size_t)(end[other] - start[other]);
-            if (length == size && (!size || !memcmp(data + start[other], p, size))) break;
-        }
-        if (!t.at[at]) {
-            first[found++] = (int64_t)i;
-            t.at[at] = (uint32_t)found;
-        }
-        index[i] = (int32_t)(t.at[at] - 1);
-    }
+    found = numbered(&values, n, v[4].buf, v[5].buf);
     Py_END_ALLOW_THREADS
-    free(t.at);
     for (int k = 0; k < 6; k++) PyBuffer_Release(&v[k]);
-    return ok ? PyLong_FromSize_t(found) : PyErr_NoMemory();
+    return found >= 0 ? PyLong_FromLongLong(found) : PyErr_NoMemory();
 }
 
 /* gather(data, start, end, tags; place, out) -> bytes written: values one behind the other, place (n + 1,) int32. */

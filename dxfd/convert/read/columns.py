@@ -116,12 +116,6 @@ class Group:
         )  # fmt: skip
         return out
 
-    def bad(self) -> Bools:
-        """Return (n,) whether one of the entity's numbers is none."""
-        out = np.zeros(self.count, dtype=np.bool_)
-        out[self.row[self.tags.bad_number[self.tag]]] = True
-        return out
-
 
 def whole(values: Floats, default: int) -> Ints:
     """Return int64 values; the default for what is no whole number of 53 bits."""
