@@ -29,6 +29,7 @@ from dxfd.store.queue import Queue, open_queue
 from dxfd.store.rows import Ending, NewJob, WorkerProcess
 from tests.bench.measure import percentile
 from tests.support.daemon import Daemon, daemon
+from tests.support.polling import wait_for
 
 IDLE_S = 5.0
 CONVERTING_S = 15.0
@@ -111,8 +112,7 @@ def recovery(folder: Path, jobs: int, running: int) -> dict[str, float]:
         began = time.monotonic()
         dxfd.start()
         start_s = time.monotonic() - began
-        while dxfd.status().counts["running"]:
-            time.sleep(0.005)
+        wait_for(lambda: not dxfd.status().counts["running"], 60, "all jobs put back")
         return {"jobs": jobs, "running": running, "start_s": start_s, "recovered_s": time.monotonic() - began}
 
 

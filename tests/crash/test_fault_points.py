@@ -10,6 +10,7 @@ import pytest
 
 from dxfd.contract.messages import JobOptions, Submit
 from dxfd.contract.states import JobState
+from dxfd.errors import DxfdError
 from dxfd.faults import POINTS
 from tests.crash.compare import assert_same, health
 from tests.crash.drawing import write_rich_drawing
@@ -50,7 +51,7 @@ def submit(dxfd: Daemon, source: Path) -> None:
         try:
             job = Submit(source=str(source), output=str(dxfd.folder / "a.db"), options=OPTIONS, idempotency_key="one")
             dxfd.call("submit", job, deadline_ms=1000)
-        except Exception:  # noqa: BLE001  (the daemon died in the middle of it, in any of its ways)
+        except (DxfdError, AssertionError):  # the daemon died in the middle of it, in any of its ways
             return False
         return True
 
@@ -95,5 +96,5 @@ def _answers(dxfd: Daemon) -> bool:
 def _patient(condition) -> bool:  # type: ignore[no-untyped-def]
     try:
         return bool(condition())
-    except Exception:  # noqa: BLE001  (the daemon is between two lives)
+    except (DxfdError, AssertionError):  # the daemon is between two lives
         return False

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -23,28 +21,8 @@ from dxfd.errors import (
 from dxfd.store import sql
 from dxfd.store.connect import open_database
 from dxfd.store.migrate import Migration, migrate, migrations, statements, version
-from dxfd.store.queue import Queue, open_queue
+from dxfd.store.queue import open_queue
 from dxfd.store.rows import Ending, NewJob
-
-
-class Time:
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Time:
-    return Time()
-
-
-@pytest.fixture
-def queue(tmp_path: Path, clock: Time) -> Iterator[Queue]:
-    opened = open_queue(tmp_path / "queue.db", clock=clock, durable=False)
-    yield opened
-    opened.close()
 
 
 def new(number: int, **fields: object) -> NewJob:

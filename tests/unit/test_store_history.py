@@ -5,9 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -19,31 +17,13 @@ from dxfd.store import history
 from dxfd.store.migrate import migrations
 from dxfd.store.queue import Queue, open_queue
 from dxfd.store.rows import Ending, NewJob
+from tests.support.clock import Time
 
 REPORT = {
     "entities_read": 100, "elements_written": 90, "errors": 2, "issues": {"bad_number": 2, "no_height": 5},
     "source_bytes": 5000, "output_bytes": 70_000,
 }  # fmt: skip
 DAY_S = 86_400
-
-
-class Time:
-    now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Time:
-    return Time()
-
-
-@pytest.fixture
-def queue(tmp_path: Path, clock: Time) -> Iterator[Queue]:
-    opened = open_queue(tmp_path / "queue.db", clock=clock, durable=False)
-    yield opened
-    opened.close()
 
 
 def run(

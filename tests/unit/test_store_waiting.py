@@ -12,20 +12,9 @@ from dxfd.contract.states import JobEvent, JobState
 from dxfd.errors import DependencyError, NoSuchJobError
 from dxfd.store.queue import Queue, open_queue
 from dxfd.store.rows import Ending, NewJob
+from tests.support.clock import Time
 
 LATER = "2027-01-15T08:01:00.000Z"
-
-
-class Time:
-    now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Time:
-    return Time()
 
 
 @pytest.fixture
