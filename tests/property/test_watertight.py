@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dxfd.convert.build import bodies
+from dxfd.convert.build import areas, bodies
 from dxfd.convert.build.ragged import Paths, offsets
 from dxfd.convert.match.rules import Recipe
 from tests.bench import generate
@@ -87,3 +87,43 @@ def test_outlines_that_touch_or_cross_themselves_are_closed(rings):
     assert not verdict["open"].any()
     assert not verdict["inward"][rows].any()
     assert (counts % 2 == 0).all()
+
+
+flat = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=3, max_size=9)
+normals = st.sampled_from([(0.0, 0.0, 1.0), (0.0, 0.0, -1.0), (0.3, 0.0, -0.95), (0.0, -1.0, 0.0)])
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(flat, min_size=1, max_size=5), normals, st.sampled_from([0, 1, 2]), st.sampled_from([1.0, -0.5]))
+def test_areas_with_holes_that_touch_or_cross_are_closed(rings, normal, islands, height):
+    points = np.array([(x * 0.5, y * 0.5, 0.0) for ring in rings for x, y in ring])
+    area = areas.cleaned(
+        areas.Areas(
+            np.zeros(1, dtype=np.int64), np.array([normal]), np.array([islands]), np.array([0, len(rings)]),
+            offsets(np.array([len(r) for r in rings])), points,
+        )
+    )  # fmt: skip
+    made = areas.prisms(area, np.array([height]))
+    found = watertight.Bodies(
+        ["area"], made.vertex_offset, made.vertices, made.face_offset, made.faces.astype(np.int64)
+    )  # fmt: skip
+    verdict = watertight.judged(found)
+    assert not verdict["open"].any()
+    assert not verdict["inward"].any()
+
+
+def test_a_point_on_the_straight_side_of_an_area_with_holes_opens_nothing(folder):
+    rings = [
+        [(0, 0), (5, 0), (10, 0), (10, 10), (0, 10)],
+        [(2, 10), (2, 4), (4, 4), (8, 4), (8, 10), (5, 10)],
+    ]  # the hole ends at the outline
+    tags = [(100, "AcDbHatch"), (10, 0.0), (20, 0.0), (30, 0.0), (210, 0.0), (220, 0.0), (230, 1.0), (2, "SOLID")]
+    tags += [(70, 1), (71, 0), (91, len(rings))]
+    for ring in rings:
+        tags += [(92, 3), (72, 0), (73, 1), (93, len(ring)), *((c, v) for x, y in ring for c, v in ((10, x), (20, y)))]
+        tags += [(97, 0)]
+    source = cv.write(folder / "side.dxf", cv.drawing(cv.entity("HATCH", *tags, (75, 0), (76, 1), (98, 0))))
+    table: dict[str, watertight.Tally] = {}
+    assert watertight.survey([source], folder, table, recipe=Recipe.WALL) == 0
+    assert wrong(table) == {}
+    assert [t.bodies for name, t in table.items() if "HATCH" in name] == [1]

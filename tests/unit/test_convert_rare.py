@@ -99,8 +99,17 @@ def test_areas_are_raised_to_closed_bodies_with_their_holes(tmp_path, kind, extr
     assert volume(vertices, faces) == pytest.approx((100 - 36 + 4) * height)
 
 
-def test_an_area_that_stands_upright_keeps_its_faces(tmp_path):
-    ((vertices, faces),) = bodies(run(tmp_path, hatched(extrusion=(1, 0, 0)), "extrude"))
+@pytest.mark.parametrize("extrusion", [(1, 0, 0), (0.6, 0, -0.8)])
+def test_an_area_that_does_not_lie_level_is_as_thick_as_its_rule_says(tmp_path, extrusion):
+    ((vertices, faces),) = bodies(run(tmp_path, hatched(extrusion=extrusion), "extrude"))
+    across = vertices @ np.array(extrusion)
+    assert is_closed(faces)
+    assert np.ptp(across) == pytest.approx(0.2, abs=1e-6)
+    assert volume(vertices, faces) == pytest.approx(68 * 0.2, rel=1e-5)
+
+
+def test_an_area_that_stands_upright_keeps_its_faces_where_nothing_is_raised(tmp_path):
+    ((vertices, faces),) = bodies(run(tmp_path, hatched(extrusion=(1, 0, 0)), "curve"))
     assert np.ptp(vertices[:, 0]) == pytest.approx(0)
     assert area(vertices, faces) == pytest.approx(68)
 

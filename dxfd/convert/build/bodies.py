@@ -6,12 +6,12 @@ convex are triangulated one by one (earcut).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import mapbox_earcut
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from dxfd.convert.build.ragged import (
     NO_FACES,
@@ -42,7 +42,7 @@ _SHORTEST_M: Final = 1e-4
 """Segments and edges below a tenth of a millimetre make no body: their triangles would be degenerate."""
 _STRAIGHT: Final = 1e-6
 """Tangent of the turn: a point where an outline turns less is on a side."""
-_LEAST_M2: Final = 2e-6
+LEAST_M2: Final = 2e-6
 """Twice the area of the triangle at a corner: a smaller one is left out, as a triangle below 1 mm² is no surface."""
 _ROUNDS: Final = 16
 _MOST_EARS: Final = 1000
@@ -74,8 +74,7 @@ def _frames(direction: Floats) -> tuple[Floats, Floats]:
     return side, up
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
+class _Run(Struct, frozen=True):
     """Segments of paths, long enough to have a direction, and where each continues the one before.
 
     Attributes:
@@ -285,7 +284,7 @@ def _turns(rings: Paths) -> tuple[Floats, Floats, Floats]:
     return cross, into[:, 0] * out[:, 0] + into[:, 1] * out[:, 1], out
 
 
-def _straightened(rings: Paths) -> Paths:
+def straightened(rings: Paths) -> Paths:
     """Drop points on a straight side, where a ring runs back along itself, and at corners too small for a triangle.
 
     Earcut leaves such out. Of small corners every second one goes at a time: what is round and finely drawn stays so.
@@ -296,7 +295,7 @@ def _straightened(rings: Paths) -> Paths:
         cross, dot, _out = _turns(left)
         counts = left.counts
         row = np.repeat(np.arange(len(counts)), counts)
-        straight, small = np.abs(cross) <= _STRAIGHT * np.abs(dot), np.abs(cross) <= _LEAST_M2
+        straight, small = np.abs(cross) <= _STRAIGHT * np.abs(dot), np.abs(cross) <= LEAST_M2
         done = np.bincount(row[straight | small], minlength=len(counts)) == 0
         finished.append(left.take(np.flatnonzero(done)))
         if bool(done.all()):
@@ -320,7 +319,7 @@ def _is_convex(rings: Paths) -> Bools:
     counts = rings.counts
     cross, dot, out = _turns(rings)
     row = np.repeat(np.arange(len(counts)), counts)
-    is_corner = (cross > _STRAIGHT * np.abs(dot)) & (cross > _LEAST_M2)
+    is_corner = (cross > _STRAIGHT * np.abs(dot)) & (cross > LEAST_M2)
     left = np.bincount(row[is_corner], minlength=len(counts)) == counts
     lower = (out[:, 1] < 0) | ((out[:, 1] == 0) & (out[:, 0] < 0))
     follower = np.arange(len(out)) + 1
@@ -336,7 +335,7 @@ def prisms(paths: Paths, height: Floats) -> Meshes:
     rings = _clean_rings(paths)
     convex = _is_convex(rings)
     if not bool(convex.all()):
-        rings = _straightened(rings)
+        rings = straightened(rings)
         convex = _is_convex(rings)
     counts = rings.counts
     concave = np.flatnonzero(~convex)
@@ -409,7 +408,7 @@ def cuts(near: Floats, starts: Ints, ends: Ints) -> tuple[Ints, npt.NDArray[np.u
     areas = np.abs((bx - ax) * (cy - ay) - (cx - ax) * (by - ay))
     left_out = got != sides - 2
     bad = left_out.copy()
-    bad[ring[areas <= _LEAST_M2]] = True
+    bad[ring[areas <= LEAST_M2]] = True
     again = np.flatnonzero(bad)
     if not len(again):
         return got, whole
@@ -469,7 +468,7 @@ def _ears(points: list[list[float]]) -> list[int]:
             a, b, c = (points[i] for i in ear)
             area = _doubled(a, b, c)
             free = area > 0 and not any(_holds(a, b, c, points[i]) for i in left if i not in ear)
-            rank = (2 if free and area > _LEAST_M2 else 1 if free else 0), area
+            rank = (2 if free and area > LEAST_M2 else 1 if free else 0), area
             if rank > most or not k:
                 best, most = k, rank
             if most[0] == 2:

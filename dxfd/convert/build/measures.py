@@ -11,7 +11,7 @@ import numpy as np
 
 from dxfd.convert.build import areas, thick
 from dxfd.convert.build.others import Others
-from dxfd.convert.build.ragged import Bools, Floats, Ints, Meshes, Paths
+from dxfd.convert.build.ragged import Bools, Floats, Ints, Meshes, Paths, offsets, picked
 from dxfd.convert.build.solids import Wish
 from dxfd.convert.match.rules import Element, Recipe
 from dxfd.convert.read.stream import Chunk
@@ -21,6 +21,7 @@ _SLAB: Final = _ORDER.index(Recipe.SLAB)
 _HIGH: Final = [_ORDER.index(r) for r in (Recipe.WALL, Recipe.COLUMN, Recipe.EXTRUDE, Recipe.SLAB)]
 """Recipes of which a thick entity knows the height better than the rule."""
 _RAISED: Final = [*_HIGH, _ORDER.index(Recipe.BEAM), _ORDER.index(Recipe.DUCT)]
+_LEVEL: Final = 1e-9
 _BOXES: Final = [_ORDER.index(r) for r in (Recipe.BOX, Recipe.POINT)]
 _LINES: Final = [_ORDER.index(r) for r in (Recipe.CURVE, Recipe.MESH)]
 
@@ -90,7 +91,7 @@ def take(
     rest: Others, curves: list[Paths], meshes: list[Meshes], measures: Measures, most: int,
     failed: dict[int, tuple[str, str]],
 ) -> None:  # fmt: skip
-    """Add the rarer types: areas become prisms where the rule raises outlines, boxes for boxes, else faces.
+    """Add the rarer types: areas become bodies where the rule raises outlines, boxes for boxes, else faces.
 
     Areas of more than `most` points are not cut into faces (27 s for 190,000 of them): they are left to the paths.
     """
@@ -100,12 +101,25 @@ def take(
     for part in rest.areas:
         recipe = measures.recipe(part.entity)
         boxed = np.isin(recipe, _BOXES) | (np.diff(part.bounds()) > most)
-        raised = ~boxed & np.isin(recipe, _RAISED) & (np.abs(part.normal[:, :2]).max(axis=1, initial=0.0) < 1e-9)
+        raised = ~boxed & np.isin(recipe, _RAISED)
         if bool(boxed.any()):
             curves.append(part.take(np.flatnonzero(boxed)).outlines())
         if bool(raised.any()):
-            rows = np.flatnonzero(raised)
-            height = measures.of(part.entity[rows])[1]
-            meshes.append(areas.prisms(part.take(rows), np.where(recipe[rows] == _SLAB, -height, height)))
+            meshes.append(_raised(part.take(np.flatnonzero(raised)), recipe[raised], measures, failed))
         if bool((~boxed & ~raised).any()):
             meshes.append(areas.flat(part.take(np.flatnonzero(~boxed & ~raised))))
+
+
+def _raised(part: areas.Areas, recipe: Ints, measures: Measures, failed: dict[int, tuple[str, str]]) -> Meshes:
+    """Return bodies over areas: as high as the rule says where they lie level, else as thick as it says."""
+    width, height, _ = measures.of(part.entity)
+    level = np.abs(part.normal[:, :2]).max(axis=1, initial=0.0) < _LEVEL
+    slab = recipe == _SLAB
+    made = areas.prisms(part, np.where(slab, -height, np.where(level, height, width)))
+    empty = np.diff(made.face_offset) == 0
+    failed.update(dict.fromkeys(made.entity[empty].tolist(), ("no_geometry", "")))
+    kept = np.flatnonzero(~empty)
+    return Meshes(
+        made.entity[kept], offsets(np.diff(made.vertex_offset)[kept]), made.vertices[picked(made.vertex_offset, kept)],
+        offsets(np.diff(made.face_offset)[kept]), made.faces,
+    )  # fmt: skip
