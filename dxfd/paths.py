@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from dxfd.errors import ConfigError
 
@@ -28,8 +29,7 @@ MAX_IPC_PATH: Final = 107
 """Bytes of a Unix socket's path, less the closing zero: sun_path is 108 bytes on Linux."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dirs:
+class Dirs(Struct, frozen=True):
     """The daemon's three folders."""
 
     state: Path

@@ -8,8 +8,9 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from dxfd.errors import (
     DxfdError,
@@ -21,24 +22,21 @@ from dxfd.errors import (
 from dxfd.paths import database_of, is_drawing, is_dwg
 
 
-@dataclass(frozen=True, slots=True)
-class Drawing:
+class Drawing(Struct, frozen=True):
     """One conversion to be asked for; both paths are absolute."""
 
     source: Path
     output: Path
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(Struct):
     """What was meant: drawings in order, and what cannot be submitted, with the name as it was given."""
 
     drawings: list[Drawing] = field(default_factory=list)
     problems: list[tuple[str, DxfdError]] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct, frozen=True):
     source: Path
     below: Path
     """Path of the drawing within the folder or glob that named it: kept below the output folder."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
+
+from msgspec import Struct
 
 from dxfd.paths import find_socket
 
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from dxfctl.client import Client
 
 
-@dataclass(slots=True)
-class Invocation:
+class Invocation(Struct):
     """Global options of this call.
 
     Attributes:

@@ -271,7 +271,7 @@ def _options(source: Path, output: Path | None, chosen: _Chosen, settings: Setti
 
 
 def _with_policy(options: ConvertOptions, policy: ResumePolicy) -> ConvertOptions:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     return replace(options, resume=policy)
 

@@ -59,7 +59,7 @@ def split(given: dict[str, Any]) -> tuple[Chosen, dict[str, Any]]:
 
 def applied(options: ConvertOptions, chosen: Chosen, settings: Settings) -> ConvertOptions:
     """Return the options with what was said of the building, else what the settings say."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from dxfd.convert.types import First, Heights
 

@@ -6,9 +6,10 @@ K, M, G, T and KiB, MiB, ... are powers of 1024, as in systemd; kB, MB, GB, TB a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
+
+from msgspec import Struct
 
 from dxfd.errors import ConfigError
 
@@ -22,8 +23,7 @@ _SECONDS: Final = {"": 1.0, "ms": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min":
 _AMOUNT: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(Struct, frozen=True):
     """Bytes, or a share of what there is."""
 
     size_bytes: int = 0

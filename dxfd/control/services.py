@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from dxfd.config.model import Settings
 from dxfd.contract.messages import JobView
@@ -31,8 +31,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     log_path: Path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
+class Services(Struct, frozen=True, kw_only=True):
     """The daemon as its handlers see it."""
 
     queue: Queue
@@ -55,8 +54,7 @@ class Services:
         return msgspec.structs.replace(view, pid=pid, progress=progress or view.progress, why=self.arbiter.why(row))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Struct, frozen=True, kw_only=True):
     """One request as its handler sees it, beside the body."""
 
     peer: Peer

@@ -6,11 +6,11 @@ Holds nothing between chunks but the running counts that are part of the checkpo
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct, field
 
 from dxfd.convert.build.model import Built
 from dxfd.convert.build.ragged import Bools, Ints
@@ -30,8 +30,7 @@ EXPLODED: Final = "exploded"
 OUTCOMES: Final = ("element", "exploded", "skipped", "error")
 
 
-@dataclass(slots=True)
-class Counts:
+class Counts(Struct):
     """Running totals of the entities of the chosen layouts."""
 
     read: int = 0
@@ -41,8 +40,7 @@ class Counts:
     errors: int = 0
 
 
-@dataclass(slots=True)
-class Account:
+class Account(Struct):
     """Ledger and issues of one chunk."""
 
     ledger: pa.Table

@@ -21,11 +21,13 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct, to_builtins
+from msgspec.structs import replace
 
 from dxfd.convert.match import values
 from dxfd.convert.match.rules import DEFAULT_CEILING_M
@@ -43,8 +45,7 @@ _STOREY: Final[dict[str, Callable[[object], Any]]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Storey:
+class Storey(Struct, frozen=True, kw_only=True):
     """One storey.
 
     Attributes:
@@ -62,8 +63,7 @@ class Storey:
     drawings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Building:
+class Building(Struct, frozen=True, kw_only=True):
     """A building with its storeys, from the lowest up."""
 
     name: str = "Building"
@@ -89,7 +89,7 @@ class Building:
     @property
     def fingerprint(self) -> str:
         """Return sha256 hex over everything that elements depend on."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(to_builtins(self), sort_keys=True).encode()).hexdigest()
 
 
 def load_building(path: Path | None, storey: str) -> Building:

@@ -7,12 +7,12 @@ all others, so this is a stage after the last batch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -49,8 +49,7 @@ class TooManyPairsError(Exception):
     """So many boxes lie over one another that looking at each pair would take all memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Boxes:
+class Boxes(Struct, frozen=True):
     """Boxes of services and structure: (n, 3) corners in metres, (n,) index into SERVICES, beyond them structure."""
 
     low: Floats
@@ -174,8 +173,7 @@ def _runs(n: int, a: Ints, b: Ints) -> Ints:
             return run
 
 
-@dataclass(frozen=True, slots=True)
-class Clashes:
+class Clashes(Struct, frozen=True):
     """Pairs of different disciplines that overlap, or come nearer than their clearance.
 
     Attributes:

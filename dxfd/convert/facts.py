@@ -7,11 +7,11 @@ compared once each. Knows no rules' rank (choose.py does). An answer depends on 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from dxfd.convert.build.blocks import Blocks
 from dxfd.convert.build.fallback import NoGeometryError, shape
@@ -32,8 +32,7 @@ _SLACK_M: Final = 1e-6
 """Sizes are compared with so much to spare: 200 mm drawn in inches is 0.19999999999999998 m."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tables:
+class Tables(Struct, frozen=True, kw_only=True):
     """What of a drawing's tables and header answers depend on.
 
     Attributes:

@@ -8,12 +8,13 @@ element depends on its entity, its rule and the building file alone; nothing is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dxfd.convert.build.model import Built
 from dxfd.convert.build.ragged import Bools, Floats, Ints
@@ -56,8 +57,7 @@ def way_of(chosen: Heights, z: Floats, metres: float) -> Way:
     return Way.DRAWING if _LEAST_RANGE_M < spread < _MOST_RANGE_M and levels >= _LEAST_LEVELS else Way.MIXED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Levels:
+class Levels(Struct, frozen=True, kw_only=True):
     """The storeys of one run.
 
     Attributes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import fields, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib import resources
@@ -18,6 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+from msgspec.structs import replace
 
 from dxfd import __version__
 from dxfd.ahead import Ahead
@@ -222,7 +222,7 @@ class _Run:
         with Database(self.partial) as database:
             self.resumed_from, self.begun_at_batch = made["entities_read"], made["batches"]
             self._tell_began()
-            values = {f.name: made[f.name] for f in fields(Report) if f.name in made}
+            values = {name: made[name] for name in Report.__struct_fields__ if name in made}
             values |= {"output": str(self.output), "resumed_from": self.resumed_from, "ledger": _ledger(database)}
             leave_no_journal(database)
         self.source.check_unchanged()

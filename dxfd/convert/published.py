@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from dataclasses import fields
 from typing import Any
 
 from dxfd.convert.match.engine import RuleSet
@@ -37,7 +36,7 @@ def published(options: ConvertOptions, source: Source, rules: RuleSet, on_event:
     if found is None or any(found[0].get(name) != value for name, value in mine.items()):
         return None
     made, ledger = found
-    values = {f.name: made[f.name] for f in fields(Report) if f.name in made}
+    values = {name: made[name] for name in Report.__struct_fields__ if name in made}
     values |= {"output": str(options.output.absolute()), "ledger": ledger, "resume_note": NOTE}
     on_event(
         Began(

@@ -6,11 +6,12 @@ lies together in a sample of the drawing, with a margin.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dxfd.convert.build.model import Built
 from dxfd.convert.build.ragged import Ints
@@ -24,8 +25,7 @@ _MARGIN: Final = 0.1
 _CELL_M: Final = 50.0
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
+class Region(Struct, frozen=True):
     """A rectangle in metres, edges included."""
 
     min_x: float

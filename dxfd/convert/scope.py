@@ -6,12 +6,13 @@ An entity's layout is told by where it stands: the model and the active layout i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dxfd.convert.build.ragged import Bools, Ints
 from dxfd.convert.match.rules import Element
@@ -29,8 +30,7 @@ OUTSIDE: Final = frozenset({"paper_space", "model_space"})
 """Reasons of entities in layouts that are not converted: they are not counted as read."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """The entities of a chunk as they concern the conversion.
 
     Attributes:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from dxfd import __version__
 from dxfd.convert.build.portable import FARTHEST_M
@@ -42,8 +43,7 @@ _TEXT: Final = "dwg_text"
 _SILENT: Final = frozenset({"limits", "templates", _TEXT})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """The facts that every batch is made with.
 
     Attributes:

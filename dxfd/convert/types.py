@@ -7,10 +7,11 @@ pass a ConvertOptions, a callback for events and a function that says whether to
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct, field, to_builtins
 
 
 class ResumePolicy(StrEnum):
@@ -96,8 +97,7 @@ class First(StrEnum):
     """Structure and walls in a pass of their own, then the rest: an early look shows the building."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """What one entity or block may ask for. Reaching one is an issue, never the end of the conversion.
 
     They bound memory and time, whatever a drawing holds. All but `entity_s` give the same result on every machine.
@@ -131,8 +131,7 @@ class Phase(StrEnum):
     PUBLISH = "publish"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DwgOptions:
+class DwgOptions(Struct, frozen=True, kw_only=True):
     """How DWG drawings are made into DXF.
 
     Attributes:
@@ -148,8 +147,7 @@ class DwgOptions:
     memory_bytes: int = 1 << 30
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConvertOptions:
+class ConvertOptions(Struct, frozen=True, kw_only=True):
     """One conversion.
 
     Attributes:
@@ -221,8 +219,7 @@ class ConvertOptions:
     first: First = First.ALL
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Began:
+class Began(Struct, frozen=True, kw_only=True):
     """The output's lock is held and the first pass is done."""
 
     entities_total: int
@@ -233,8 +230,7 @@ class Began:
     source_checksum: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Advanced:
+class Advanced(Struct, frozen=True, kw_only=True):
     """Progress of the conversion loop; sent at least once a chunk and before each long step of finishing."""
 
     phase: Phase
@@ -251,8 +247,7 @@ class Advanced:
     """What is done about memory: "", shrink, trim or leave."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Committed:
+class Committed(Struct, frozen=True, kw_only=True):
     """A batch is on disk."""
 
     batch: int
@@ -261,8 +256,7 @@ class Committed:
     bytes_done: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(Struct, frozen=True, kw_only=True):
     """A finding about the drawing (also a row of `conversion_issues`)."""
 
     code: str
@@ -293,8 +287,7 @@ class Left(Exception):  # noqa: N818  (it is an outcome, not an error)
         super().__init__(cause)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerRow:
+class LedgerRow(Struct, frozen=True, kw_only=True):
     """What became of `count` entities of one kind."""
 
     entity_type: str
@@ -313,12 +306,11 @@ class LedgerRow:
     """entity, or content: it lies in a block whose reference was exploded."""
 
 
-LEDGER_COLUMNS: Final = tuple(column.name for column in fields(LedgerRow))
+LEDGER_COLUMNS: Final = LedgerRow.__struct_fields__
 """Of the table `ledger`, as a row is read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Struct, frozen=True, kw_only=True):
     """The result: the document of `dxfd convert --json`.
 
     entities_read counts the entities of the chosen layouts, by default the model's (VERTEX, ATTRIB and SEQEND belong to
@@ -359,13 +351,11 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types, in the order above."""
-        from dataclasses import asdict
+        found: dict[str, Any] = to_builtins(self)
+        return found
 
-        return asdict(self)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interrupted:
+class Interrupted(Struct, frozen=True, kw_only=True):
     """An interrupted run found beside an output, for the question whether to go on with it."""
 
     partial: Path

@@ -5,12 +5,12 @@ The text is that of STEP's REAL: a point always, no exponent, no trailing zeros 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -21,8 +21,7 @@ _USUAL_PLACES: Final = 5
 _BELOW: Final = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """Rows of numbers as text, each "(a,b,c)," in one long string.
 
     Attributes:

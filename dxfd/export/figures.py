@@ -6,11 +6,11 @@ rounding of single precision, whose caps cover the rings' area once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 
 from dxfd.export.decimals import Floats, Ints, Rows, rows
 from dxfd.export.topology import Topologies, Topology
@@ -33,8 +33,7 @@ class Kind(IntEnum):
     BOX = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(Struct, frozen=True):
     """A body as text.
 
     Attributes:
@@ -97,8 +96,7 @@ def figures(bodies: list[tuple[bytes, bytes]], known: Topologies) -> list[Figure
     return out
 
 
-@dataclass(slots=True)
-class _Prisms:
+class _Prisms(Struct):
     """Candidates: lower ends as flat arrays, and what was found about each.
 
     Attributes:

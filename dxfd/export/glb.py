@@ -12,12 +12,12 @@ import shutil
 import struct
 import tempfile
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct, field
 
 from dxfd import __version__
 from dxfd.errors import OutputError
@@ -101,8 +101,7 @@ def _write(path: Path, document: dict[str, Any], spool: IO[bytes], length: int) 
     return size
 
 
-@dataclass(slots=True)
-class _Heap:
+class _Heap(Struct):
     """Bodies of one key that are not written yet."""
 
     points: list[Points] = field(default_factory=list)

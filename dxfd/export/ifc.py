@@ -10,11 +10,11 @@ from __future__ import annotations
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
 import numpy as np
+from msgspec import Struct
 
 from dxfd import __version__
 from dxfd.ahead import Ahead
@@ -87,8 +87,7 @@ class _Kept(dict[object, str]):
         return reference
 
 
-@dataclass(frozen=True, slots=True)
-class _Like:
+class _Like(Struct, frozen=True):
     """What elements of one rule, layer and block have in common, as STEP text and as lists they are entered in.
 
     Attributes:

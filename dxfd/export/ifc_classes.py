@@ -7,10 +7,11 @@ have becomes IfcBuildingElementProxy and keeps its name as object type.
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
 from typing import Final
+
+from msgspec import Struct
 
 from dxfd.export.step import quoted
 
@@ -37,8 +38,7 @@ class Role(StrEnum):
     SPACE = "space"
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
+class Product(Struct, frozen=True):
     """How elements of one class, predefined type and object type are written.
 
     Attributes:

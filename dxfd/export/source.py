@@ -10,9 +10,10 @@ import json
 import math
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
+
+from msgspec import Struct
 
 from dxfd.errors import NotADatabaseError, SourceMissingError
 
@@ -78,8 +79,7 @@ def turn_of(element: Element) -> tuple[float, float, float]:
 _ALIKE: Final = slice(5, 18)
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """Elements in order of id.
 
     Attributes:
@@ -91,8 +91,7 @@ class Batch:
     attributes: dict[int, list[tuple[str, str]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Georeference:
+class Georeference(Struct, frozen=True):
     """Where the database's origin lies on a map whose unit is the metre.
 
     Attributes:
@@ -111,8 +110,7 @@ class Georeference:
     scale: float
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What the database says about itself.
 
     Attributes:

@@ -5,11 +5,11 @@ Bodies of the same recipe share their triangles, so each distinct list is looked
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
+from msgspec import Struct, field
 
 from dxfd.export.decimals import Ints
 
@@ -19,8 +19,7 @@ _LOOKED_AT_FOR_RINGS: Final = 20_000
 """Triangles; a larger body is not looked at for a prism."""
 
 
-@dataclass(slots=True)
-class Topology:
+class Topology(Struct):
     """A list of triangles.
 
     Attributes:

@@ -121,7 +121,7 @@ TEXT = st.lists(st.tuples(CODES, VALUES, st.sampled_from(["\n", "\r\n"])), max_s
 
 def _same_tags(data: bytes) -> None:
     one, other = tags._scanned(kernel, data), tags._split(data)
-    for name in Tags.__slots__:
+    for name in Tags.__struct_fields__:
         left, right = getattr(one, name), getattr(other, name)
         if isinstance(left, np.ndarray):
             assert (left.dtype, left.tobytes()) == (right.dtype, right.tobytes()), name

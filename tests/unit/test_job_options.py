@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from dxfctl.commands import submit
 from dxfctl.conversion import job_options
 from dxfctl.options import CONTEXT
+from msgspec.structs import replace
 
 from dxfd.cli import convert as foreground
 from dxfd.config.model import Settings
@@ -96,7 +96,7 @@ def test_the_same_words_give_the_same_conversion(tmp_path):
     options = by_job(tmp_path, words, Settings())
     assert options == in_foreground(tmp_path, words, Settings())
     plain = ConvertOptions(source=options.source, output=options.output)
-    same = {name for name in ConvertOptions.__slots__ if getattr(options, name) == getattr(plain, name)}
+    same = {name for name in ConvertOptions.__struct_fields__ if getattr(options, name) == getattr(plain, name)}
     assert same == {"source", "output", "run_key"}
 
 

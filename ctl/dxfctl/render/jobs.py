@@ -5,12 +5,12 @@ Takes structs of the contract, returns lines; "now", width and colour are passed
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
 from typing import Any, Final
 
 import click
+from msgspec import Struct
 
 from dxfctl.render.asked import asked
 from dxfctl.render.table import Column, layout
@@ -34,8 +34,7 @@ _TIMED: Final = frozenset({JobState.RETRY_WAIT, JobState.WAITING})
 _PHASES: Final = {"skim": "first pass", "index": "indexing", "publish": "publishing"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(Struct, frozen=True, kw_only=True):
     """How to show: the clock, the zone, the width (None = no limit), colours."""
 
     now: datetime

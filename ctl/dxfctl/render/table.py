@@ -6,16 +6,16 @@ Used on terminals and in pipes alike, so it needs no library; colours are added 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from dxfd.contract.human import cells, shorten
 
 GAP: Final = "  "
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(Struct, frozen=True, kw_only=True):
     """One column.
 
     Attributes:

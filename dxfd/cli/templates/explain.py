@@ -22,7 +22,7 @@ from dxfd.contract.human import safe, shorten
 @json_option
 def explain(layer: str, entity_type: str, block: str, everything: bool, rules: Path | None, json_wanted: bool) -> None:
     """Tell which rule takes an entity of this LAYER, TYPE and BLOCK, and why the others do not."""
-    from dataclasses import asdict
+    from msgspec import to_builtins
 
     loaded = load(rules)
     kind = entity_type.upper()
@@ -32,8 +32,8 @@ def explain(layer: str, entity_type: str, block: str, everything: bool, rules: P
     if json_wanted:
         document: dict[str, Any] = {
             "ok": True, "entity_type": kind, "layer": layer, "block": block, "reason": last.reason,
-            "element": asdict(last.element) if last.element else None,
-            "verdicts": [asdict(verdict) for verdict in verdicts],
+            "element": to_builtins(last.element) if last.element else None,
+            "verdicts": [to_builtins(verdict) for verdict in verdicts],
         }  # fmt: skip
         click.echo(as_json(document))
         return

@@ -18,7 +18,7 @@ from dxfd.contract.human import counted, safe
 @json_option
 def lint(rules: Path | None, notes: bool, json_wanted: bool) -> None:
     """Check a rule set or template library; exit 1 if a rule can never win."""
-    from dataclasses import asdict
+    from msgspec import to_builtins
 
     from dxfd.convert.review.lint import lint as linted
 
@@ -27,7 +27,7 @@ def lint(rules: Path | None, notes: bool, json_wanted: bool) -> None:
     warnings = [finding for finding in found if finding.severity == "warning"]
     if json_wanted:
         document = {"ok": not warnings, "source": loaded.source, "rules": len(loaded.rules)}
-        click.echo(as_json({**document, "findings": [asdict(finding) for finding in found]}))
+        click.echo(as_json({**document, "findings": [to_builtins(finding) for finding in found]}))
     else:
         for finding in found if notes else warnings:
             name = f"{finding.rule_id}: " if finding.rule_id else ""

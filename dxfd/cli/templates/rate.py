@@ -24,7 +24,7 @@ def rate(drawings: tuple[Path, ...], rules: Path | None, json_wanted: bool) -> N
     "prefix" is what a discipline prefix and substrings of the layer or block would match, "words" the substrings alone;
     both count only building parts, "false" is the annotation that substrings would have made elements of.
     """
-    from dataclasses import asdict
+    from msgspec.structs import asdict
 
     from dxfd.convert.review.rates import rate as rated
     from dxfd.convert.review.survey import survey

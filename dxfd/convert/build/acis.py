@@ -7,11 +7,11 @@ instead, and says so. Text (SAT, any version) is read here; binary (SAB, R2013 a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import mapbox_earcut
 import numpy as np
+from msgspec import Struct
 
 from dxfd.convert.build.frame import axes
 from dxfd.convert.build.ragged import Floats, Ints
@@ -31,8 +31,7 @@ _NUMBERED: Final = 700
 """Version from which on a number of its own stands behind a record's first pointer."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
+class _Record(Struct, frozen=True):
     """One record of a body: its name, its reals, the records it points to."""
 
     name: str

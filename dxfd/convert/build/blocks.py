@@ -7,10 +7,10 @@ inserted. Blocks that contain themselves and nesting deeper than the limit are c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from msgspec import Struct, field
 
 from dxfd.convert.build import thick
 from dxfd.convert.build.geometry import COLUMNAR, FACE_KINDS, PATH_KINDS, bad_entities, polylines, simple
@@ -32,8 +32,7 @@ _NO_LOSS: Final = frozenset({"no_geometry", "infinite", "box_only", "mended"})
 _NOTHING: Final = (np.full(3, np.inf), np.full(3, -np.inf))
 
 
-@dataclass(slots=True)
-class _Block:
+class _Block(Struct):
     name: str
     base: Floats
     low: Floats = field(default_factory=lambda: np.full(3, np.inf))
@@ -169,7 +168,7 @@ class Blocks:
             block = owner[number]
             rows = np.flatnonzero(of == number)
             if block is not None:
-                part = Placed(*(getattr(where, name)[rows] for name in Placed.__slots__))
+                part = Placed(*(getattr(where, name)[rows] for name in Placed.__struct_fields__))
                 block.nested.append(([child[r] for r in rows.tolist()], part))
 
     def _resolve(self, name: str, above: tuple[str, ...]) -> tuple[Floats, Floats]:
@@ -193,7 +192,7 @@ class Blocks:
             solid = (inner_low <= inner_high).all(axis=1)
             if not solid.any():
                 continue
-            part = Placed(*(getattr(where, name)[solid] for name in Placed.__slots__))
+            part = Placed(*(getattr(where, name)[solid] for name in Placed.__struct_fields__))
             outer_low, outer_high = world_extents(part, *filled(part, inner_low[solid], inner_high[solid]))
             low = np.minimum(low, outer_low.min(axis=0))
             high = np.maximum(high, outer_high.max(axis=0))

@@ -7,10 +7,10 @@ Needs no document: an entity is loaded from its own tags, binary bodies come by 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
+from msgspec import Struct, field
 
 from dxfd.convert.build import acis, plain
 from dxfd.convert.build.means import PLAIN, Means
@@ -37,8 +37,7 @@ def _no_faces() -> Ints:
     return np.empty((0, 3), dtype=np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """Geometry of one entity, metres, WCS: polylines or a mesh.
 
     Attributes:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from msgspec import Struct, field
 
 from dxfd.convert.build import splines
 from dxfd.convert.build.areas import Areas, cleaned
@@ -29,8 +29,7 @@ _JOIN_M: Final = 1e-3
 """Ends of edges nearer than a millimetre meet."""
 
 
-@dataclass(slots=True)
-class _Edge:
+class _Edge(Struct):
     """One edge of a path, or a polyline (kind 0), as numbers by code, in drawing units."""
 
     kind: int
@@ -45,8 +44,7 @@ class _Edge:
         return list(zip(self.values.get(code, ()), self.values.get(code + 10, ()), strict=False))
 
 
-@dataclass(slots=True)
-class _Found:
+class _Found(Struct):
     """What is read of a chunk's hatches.
 
     Attributes:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from dxfd.convert.build.frame import about_z, axes, to_world
 from dxfd.convert.build.paths import normals
@@ -12,8 +11,7 @@ from dxfd.convert.build.ragged import Floats, Ints
 from dxfd.convert.read.columns import Group
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Struct, frozen=True):
     """Block references.
 
     Attributes:

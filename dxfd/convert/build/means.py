@@ -6,7 +6,8 @@ A value, handed to the stages that need it; how classes and bodies are read is n
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from dxfd.convert.build.curves import TOLERANCE_M
 from dxfd.convert.build.ragged import Floats
@@ -21,8 +22,7 @@ def _nothing(_handle: str) -> bytes:
     return b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
+class Means(Struct, frozen=True, kw_only=True):
     """The facts of one drawing.
 
     Attributes:

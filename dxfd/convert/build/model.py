@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct, field
 
 from dxfd.convert.build import bodies, ground, thick
 from dxfd.convert.build.blocks import Blocks
@@ -42,8 +42,7 @@ from dxfd.convert.read.stream import Chunk
 _PER_ELEMENT: Final = ("center", "size", "rotation", "length")
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(Struct, frozen=True):
     """A body used by several elements: content address, `<f4` vertices and `<u4` faces about its centre."""
 
     key: str
@@ -51,8 +50,7 @@ class Shared:
     faces: bytes
 
 
-@dataclass(slots=True)
-class Built:
+class Built(Struct):
     """Elements made of a chunk, in file order.
 
     Attributes:
@@ -194,7 +192,7 @@ class Builder:
         drawn, own = pictures
         place = {name: len(distinct) + k for k, name in enumerate(dict.fromkeys(own))}
         number = np.concatenate([number, np.array([place[name] for name in own], dtype=np.int64)])
-        both = Placed(*(np.concatenate([getattr(where, n), getattr(drawn, n)]) for n in Placed.__slots__))
+        both = Placed(*(np.concatenate([getattr(where, n), getattr(drawn, n)]) for n in Placed.__struct_fields__))
         order = np.argsort(both.entity, kind="stable")
         return _some(both, order), [*distinct, *place], number[order]
 
@@ -246,7 +244,7 @@ def _too_long(paths: Paths, most: int, failed: dict[int, tuple[str, str]]) -> Bo
 
 
 def _some(where: Placed, rows: Ints) -> Placed:
-    return Placed(*(getattr(where, name)[rows] for name in Placed.__slots__))
+    return Placed(*(getattr(where, name)[rows] for name in Placed.__struct_fields__))
 
 
 def _own(made: Solids) -> Built:

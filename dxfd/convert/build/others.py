@@ -7,9 +7,9 @@ drawing and in its blocks alike.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 
 from dxfd.convert.build import hatches, splines
 from dxfd.convert.build.areas import Areas, cleaned
@@ -24,8 +24,7 @@ from dxfd.convert.read.encoding import without_remarks
 from dxfd.convert.read.stream import Chunk
 
 
-@dataclass(slots=True)
-class Others:
+class Others(Struct):
     """What was made.
 
     Attributes:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from msgspec import Struct, field
 
 from dxfd.convert.build.frame import axes
 from dxfd.convert.build.ragged import Floats
@@ -26,8 +26,7 @@ _POINTS: Final = frozenset({*range(10, 19), *range(110, 113), 210})
 _SUBCLASS_END: Final = 1000
 
 
-@dataclass(slots=True)
-class Tagged:
+class Tagged(Struct):
     """The numbers of an entity, by group code, in order; points as triples under their first code."""
 
     numbers: dict[int, list[float]] = field(default_factory=dict)

@@ -5,13 +5,13 @@ All bodies of one action are made at once, brought about their centres, and put 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from msgspec import Struct
 
 from dxfd.convert.build import bodies
 from dxfd.convert.build.ragged import Bools, Floats, Ints, Meshes, Paths, join_meshes, offsets, picked
@@ -36,8 +36,7 @@ class Action(IntEnum):
     DOT = 7
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What is done with each path.
 
     Attributes:
@@ -53,8 +52,7 @@ class Plan:
     diameter: Floats
 
 
-@dataclass(frozen=True, slots=True)
-class Solids:
+class Solids(Struct, frozen=True):
     """Bodies in order of their entities.
 
     Attributes:

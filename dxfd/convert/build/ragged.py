@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -43,8 +42,7 @@ def norms(a: Floats) -> Floats:
     return out
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(Struct, frozen=True):
     """Polylines, in metres, WCS.
 
     Attributes:
@@ -89,8 +87,7 @@ class Paths:
         return self.points[at], self.points[follower[at]], row[at]
 
 
-@dataclass(frozen=True, slots=True)
-class Meshes:
+class Meshes(Struct, frozen=True):
     """Bodies, in metres, WCS.
 
     Attributes:

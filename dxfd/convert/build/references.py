@@ -74,6 +74,8 @@ def references(chunk: Chunk, members: Ints, codec: str, metres: float) -> tuple[
         parts.append(placed(found, metres) if insert else pictures(found, metres, table=kind == "ACAD_TABLE"))
     if len(parts) == 1:
         return parts[0], names
-    whole = Placed(*(np.concatenate([getattr(p, name) for p in parts]) for name in Placed.__slots__))
+    whole = Placed(*(np.concatenate([getattr(p, name) for p in parts]) for name in Placed.__struct_fields__))
     order = np.argsort(whole.entity, kind="stable")
-    return Placed(*(getattr(whole, name)[order] for name in Placed.__slots__)), [names[k] for k in order.tolist()]
+    return Placed(*(getattr(whole, name)[order] for name in Placed.__struct_fields__)), [
+        names[k] for k in order.tolist()
+    ]

@@ -5,11 +5,11 @@ The C kernel makes them where it was built (a sixth of the time); build/portable
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from dxfd.convert.build import bodies, portable
 from dxfd.convert.build.portable import NO_VERTICES, OUT_OF_RANGE, Action, Plan, Solids, binary
@@ -38,8 +38,7 @@ _SLAB: Final = _ORDER.index(Recipe.SLAB)
 _PIPE: Final = _ORDER.index(Recipe.PIPE)
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """What the rules ask of each path.
 
     Attributes:

@@ -8,10 +8,10 @@ over ezdxf's flattening 21 s.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 
 from dxfd.convert.build.ragged import Bools, Floats, Ints, offsets, within
 
@@ -25,8 +25,7 @@ _MARGIN: Final = 0.75
 """The curve is farthest from a chord somewhere near its middle, not there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
+class Curve(Struct, frozen=True):
     """One curve as the drawing gives it.
 
     Attributes:
@@ -42,8 +41,7 @@ class Curve:
     weights: Floats
 
 
-@dataclass(frozen=True, slots=True)
-class Splines:
+class Splines(Struct, frozen=True):
     """Sound curves: as many knots as control points + degree + 1, growing, with at least one span.
 
     Attributes:

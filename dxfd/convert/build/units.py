@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from dxfd.errors import ConfigError
 
@@ -33,8 +34,7 @@ _MM_BEYOND: Final = 10_000.0
 """A unitless drawing wider than this is taken for millimetres: 10 km of building is rarer than 10 m drawn in mm."""
 
 
-@dataclass(frozen=True, slots=True)
-class Units:
+class Units(Struct, frozen=True):
     """A drawing's unit.
 
     Attributes:

@@ -7,9 +7,10 @@ import importlib.util
 import os
 import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from dxfd.convert.types import DwgOptions
 from dxfd.errors import DwgNoConverterError
@@ -27,8 +28,7 @@ _NAMES: Final = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tool:
+class Tool(Struct, frozen=True, kw_only=True):
     """A converter that is there.
 
     Attributes:

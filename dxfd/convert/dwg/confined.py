@@ -15,9 +15,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 _POLL_S: Final = 0.2
 _CPU_FACTOR: Final = 2
@@ -25,8 +26,7 @@ _CPU_FACTOR: Final = 2
 _ANSWER_BYTES: Final = 1 << 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """What a program may use: memory is per process, private and writable; file_bytes bounds each file it writes."""
 
     memory_bytes: int
@@ -34,8 +34,7 @@ class Limits:
     file_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(Struct, frozen=True, kw_only=True):
     """How a program ended.
 
     Attributes:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import re
 import signal
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from dxfd.convert.dwg import choose
 from dxfd.convert.dwg.choose import Tool
@@ -33,8 +34,7 @@ _OUT_OF_MEMORY: Final = {choose.ACADSHARP: 12}
 _BEGIN_BYTES: Final = 4096
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loss:
+class Loss(Struct, frozen=True, kw_only=True):
     """Entities of the DWG that its converter read but did not pass on.
 
     Attributes:
@@ -49,8 +49,7 @@ class Loss:
     first_handle: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """What a converter was to do: the drawing's name for messages, and its limits."""
 
     name: str

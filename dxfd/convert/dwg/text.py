@@ -14,9 +14,10 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
+
+from msgspec import Struct
 
 from dxfd.convert.dwg import choose, confined
 from dxfd.convert.dwg.choose import Tool
@@ -44,8 +45,7 @@ _VERSION_GUID: Final = re.compile(rb"(\$VERSIONGUID\r?\n *2\r?\n)[^\r\n]*")
 _IN, _OUT, _LOST = "drawing.dwg", "drawing.dxf", "lost.json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class Made(Struct, frozen=True, kw_only=True):
     """What was made of a DWG drawing.
 
     Attributes:
@@ -61,8 +61,7 @@ class Made:
     losses: tuple[Loss, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class Way(Struct, frozen=True, kw_only=True):
     """How a DWG drawing is to be made into text.
 
     Attributes:
@@ -81,8 +80,7 @@ class Way:
         return min(self.options.memory_bytes, self.max_memory_bytes or self.options.memory_bytes)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """One DWG drawing to be made into text: its name for messages, its bytes by position, how many, and the way."""
 
     name: str

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from dxfd.convert.build.portable import within_reach
 from dxfd.convert.build.ragged import Bools, Floats, Ints, offsets
@@ -34,8 +34,7 @@ _POINTS: Final = 2_000_000
 _CACHE_BYTES: Final = 64 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """Elements of exploded references, in order, and the account of as many entities.
 
     Attributes:
@@ -80,8 +79,7 @@ class Part:
     notes: list[Found]
 
 
-@dataclass(slots=True)
-class _Rows:
+class _Rows(Struct):
     """Elements of one piece at many references."""
 
     order: Ints
@@ -409,7 +407,7 @@ def _properties(found: list[_Rows], sizes: list[int], order: Ints, tops: Ints, k
 
 def _together(parts: list[References]) -> References:
     got = []
-    for name in References.__slots__:
+    for name in References.__struct_fields__:
         values = [getattr(part, name) for part in parts]
         got.append(np.concatenate(values) if isinstance(values[0], np.ndarray) else pa.concat_arrays(values))
     return References(*got)

@@ -7,10 +7,10 @@ more than so many levels, is the same wherever it is met.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from msgspec import Struct, field
 
 from dxfd.convert.build.geometry import bad_entities
 from dxfd.convert.build.ragged import Floats, Ints
@@ -28,8 +28,7 @@ _BYTES_AN_ENTITY: Final = 200
 """An entity of more bytes counts for more than one when work is cut into pieces."""
 
 
-@dataclass(slots=True)
-class Definition:
+class Definition(Struct):
     """One block.
 
     Attributes:

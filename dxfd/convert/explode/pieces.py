@@ -6,12 +6,13 @@ does beside (turning, mirroring, unequal factors) is done to the bodies in expan
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dxfd.convert.account import EXPLODED, Account, settle
 from dxfd.convert.build import colors
@@ -60,8 +61,7 @@ class Names:
         return pa.array([self.names[k] for k in used.tolist()], type=pa.string()).take(pa.array(at))
 
 
-@dataclass(frozen=True, slots=True)
-class Bodies:
+class Bodies(Struct, frozen=True):
     """Bodies of a piece's elements: points (V, 3) in the block's axes, metres, faces (F, 3), offsets of both."""
 
     vertex_offset: Ints
@@ -70,8 +70,7 @@ class Bodies:
     faces: np.ndarray
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """Elements and account of a stretch of content.
 
     Attributes:
@@ -114,8 +113,7 @@ class Piece:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workshop:
+class Workshop(Struct, frozen=True, kw_only=True):
     """What pieces are made with: the facts of the run."""
 
     codec: str

@@ -5,13 +5,13 @@ Frame: a reference's matrix (3, 4) takes points of its block, in metres, to the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from dxfd.convert.build.inserts import Placed
 from dxfd.convert.build.ragged import Bools, Floats, Ints
@@ -19,8 +19,7 @@ from dxfd.convert.build.ragged import Bools, Floats, Ints
 Words = npt.NDArray[np.uint64]
 
 
-@dataclass(frozen=True, slots=True)
-class References:
+class References(Struct, frozen=True):
     """References to blocks that are exploded, in file order; arrays (MINSERT) are not laid out yet.
 
     Attributes:
@@ -58,7 +57,7 @@ class References:
     def take(self, rows: Ints) -> References:
         """Return some of them."""
         at = pa.array(rows)
-        got = [getattr(self, f.name) for f in fields(self)]
+        got = [getattr(self, name) for name in self.__struct_fields__]
         return References(*(v[rows] if isinstance(v, np.ndarray) else v.take(at) for v in got))
 
 

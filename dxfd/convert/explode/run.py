@@ -6,11 +6,11 @@ Knows the database's tables through write/rows.py alone; batches and checkpoints
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 
 from dxfd.convert.build.model import Built
 from dxfd.convert.build.ragged import Floats, Ints
@@ -106,8 +106,7 @@ class _Waiting:
         return out.add_column(0, "row", pa.array(row, type=pa.int64()))
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """What is the same for all parts: (3,) origin, constants, identity of the drawing, layouts by number, storeys.
 
     `settle` returns elements with the bodies that are written, given them and their identifiers.

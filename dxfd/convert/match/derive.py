@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from dxfd.convert.match import formula, trigger
 from dxfd.convert.match.rules import DEFAULT_CEILING_M, Element, Rule

@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
+
+from msgspec import Struct, to_builtins
+from msgspec.structs import replace
 
 from dxfd.convert.match import tokens, where
 from dxfd.convert.match.kinds import ANNOTATION_TYPES, FACE_TYPES
@@ -28,8 +30,7 @@ _SPOKEN_BONUS: Final = 4
 """For a rule whose discipline the layer speaks of: S-STEM-WALL is a wall, M-STEM-PIPE steam."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Match:
+class _Match(Struct, frozen=True):
     rule: Rule
     order: int
     weight: int
@@ -243,10 +244,5 @@ def _recipe(of_block: Recipe, of_curve: Recipe, entity_type: str) -> Recipe:
 
 
 def _fingerprint(rules: Iterable[Rule], disciplines: Iterable[DisciplineWords]) -> str:
-    def plain(value: object) -> object:
-        if isinstance(value, frozenset):
-            return sorted(value)
-        raise TypeError(type(value).__name__)
-
-    document = [ENGINE_VERSION, [asdict(rule) for rule in rules], [asdict(words) for words in disciplines]]
-    return hashlib.sha256(json.dumps(document, default=plain, sort_keys=True).encode()).hexdigest()
+    document = to_builtins([ENGINE_VERSION, list(rules), list(disciplines)], order="deterministic")
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()

@@ -17,10 +17,12 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dxfd.convert.match.derive import derived
 from dxfd.convert.match.rules import DISCIPLINES, Element, NameTest, Recipe, Rule
@@ -64,8 +66,7 @@ _FIXED: Final = frozenset({"fixed", "flexible"})
 mean over all storeys) and are not taken."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Library:
+class Library(Struct, frozen=True, kw_only=True):
     """The rules of a template library, and what in it was passed over."""
 
     rules: tuple[Rule, ...]

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
 from typing import Final
+
+from msgspec import Struct
 
 from dxfd.convert.match import tokens
 from dxfd.convert.match.rules import DisciplineWords, NameTest
@@ -21,8 +22,7 @@ _NAMES_KEPT: Final = 16384
 _LETTER_PREFIX = re.compile(r"[\W\d]*[A-Za-z]{1,2}[-_]")
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """What is known of one name.
 
     Attributes:
@@ -38,8 +38,7 @@ class Name:
     disciplines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(Struct, frozen=True):
     """A compiled NameTest; `words` and `no` are numbers in the index, -1 for none."""
 
     words: int

@@ -6,10 +6,12 @@ Owns the frozen types and the default dimensions per recipe. Does not decide (en
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 DISCIPLINES: Final = ("ARC", "STR", "FP", "ELEC", "ACMV", "SP", "CW", "LPG", "REB")
 """Architecture, structure, fire protection, electrical, air conditioning, sanitary, chilled water, gas, rebar."""
@@ -46,8 +48,7 @@ class Recipe(StrEnum):
     """The entity has faces of its own: take them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dimensions:
+class Dimensions(Struct, frozen=True, kw_only=True):
     """Default measures of a recipe, in metres."""
 
     width_m: float
@@ -72,8 +73,7 @@ RECIPE_DEFAULTS: Final = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Element:
+class Element(Struct, frozen=True, kw_only=True):
     """What a rule makes of an entity.
 
     Attributes:
@@ -120,15 +120,14 @@ class Element:
 
     def __post_init__(self) -> None:
         if self.below_ceiling_m is not None:
-            object.__setattr__(self, "elevation_m", round(DEFAULT_CEILING_M - self.below_ceiling_m, 6))
+            force_setattr(self, "elevation_m", round(DEFAULT_CEILING_M - self.below_ceiling_m, 6))
         defaults = RECIPE_DEFAULTS[self.recipe]
         for name in ("width_m", "height_m", "diameter_m"):
             if getattr(self, name) <= 0:
-                object.__setattr__(self, name, getattr(defaults, name))
+                force_setattr(self, name, getattr(defaults, name))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NameTest:
+class NameTest(Struct, frozen=True, kw_only=True):
     """Names that satisfy a condition: any word, glob or regular expression, and none of the `no` words.
 
     Attributes:
@@ -149,16 +148,14 @@ class NameTest:
         return bool(self.words or self.globs or self.regex)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class Span(Struct, frozen=True, kw_only=True):
     """A range of metres, both ends included; None is open."""
 
     low: float | None = None
     high: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Where:
+class Where(Struct, frozen=True, kw_only=True):
     """What a rule asks of the single entity, beyond its type, layer and block. All that is given must hold.
 
     Attributes:
@@ -194,8 +191,7 @@ RGB_COLOR: Final = 1 << 24
 """Added to 0xRRGGBB in `Where.colors`, so that true colours and colour numbers are one kind of number."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """One rule: which entities, and what they become.
 
     The conditions on types, layer, block and discipline must all hold; `either` holds if block or layer satisfies it.
@@ -230,8 +226,7 @@ class Rule:
     element: Element | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DisciplineWords:
+class DisciplineWords(Struct, frozen=True, kw_only=True):
     """How a layer's name speaks of a discipline.
 
     Attributes:
@@ -247,8 +242,7 @@ class DisciplineWords:
     rgba: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(Struct, frozen=True, kw_only=True):
     """One answer to a triple, given to the entities that satisfy `where`.
 
     Attributes:
@@ -271,8 +265,7 @@ class SkipReason(StrEnum):
     NO_RULE = "no_rule"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """What one rule said about a triple.
 
     Attributes:

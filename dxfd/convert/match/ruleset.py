@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from dxfd.convert.match import values
 from dxfd.convert.match.rules import DisciplineWords, Element, NameTest, Recipe, Rule, Span, Where
@@ -20,8 +21,7 @@ _RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
 _HEADER = re.compile(r"^\s*\[\[\s*rule\s*\]\]", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleFile:
+class RuleFile(Struct, frozen=True, kw_only=True):
     """What a TOML file says.
 
     Attributes:
@@ -83,8 +83,7 @@ _FILE_KEYS: Final = frozenset({"version", "name", "extends", "discipline", "rule
 _DISCIPLINE_KEYS: Final = frozenset({"words", "prefixes", "rgba"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """Where in the file something stands, for the error's words."""
 
     file: str

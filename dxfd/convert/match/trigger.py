@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from dxfd.convert.match.rules import NameTest, Rule, Span, Where
 
@@ -109,7 +110,7 @@ def _with(rule: Rule, column: str, comparison: str, values: list[str]) -> Rule:
         test: NameTest = getattr(rule, column)
         if test.asks:
             raise TriggerError(f"asks for the {column} where the template does already")
-        return replace(rule, **{column: replace(test, globs=_globs(column, comparison, values))})  # type: ignore[arg-type]
+        return replace(rule, **{column: replace(test, globs=_globs(column, comparison, values))})
     if column == "entity_type":
         _only(column, comparison, {"=", "IN"})
         return replace(rule, types=frozenset(value.upper() for value in values))
@@ -164,7 +165,7 @@ def _span(where: Where, key: str, column: str, comparison: str, values: list[str
         new = replace(old, low=_tighter(max, old.low, numbers[0]))
     else:
         new = replace(old, high=_tighter(min, old.high, numbers[0]))
-    return replace(where, **{key: new})  # type: ignore[arg-type]
+    return replace(where, **{key: new})
 
 
 def _tighter(choose: Callable[[float, float], float], old: float | None, new: float) -> float:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from dxfd.convert.match import tokens
 
@@ -17,8 +18,7 @@ _WILD = 8
 _CJK_CHAR = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(Struct, frozen=True):
     """A word of a rule found in a name: its weight (longer phrases weigh more), the word, where it begins."""
 
     weight: int
@@ -26,8 +26,7 @@ class Hit:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Phrase:
+class _Phrase(Struct, frozen=True):
     owner: int
     word: str
     parts: tuple[str | re.Pattern[str], ...]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from dxfd.convert.native import kernel
 from dxfd.convert.read.encoding import decode
@@ -122,8 +122,7 @@ def whole(values: Floats, default: int) -> Ints:
     return np.where(np.isfinite(values) & (np.abs(values) < 2**53), values, default).astype(np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class Heads:
+class Heads(Struct, frozen=True):
     """What every entity has.
 
     Attributes:

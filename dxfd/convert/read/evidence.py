@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from dxfd.convert.read.encoding import UTF8, codec_of_page
 from dxfd.convert.read.source import Source
@@ -28,8 +29,7 @@ _LONG_TEXT: Final = 200
 """Bytes from which a line can be a piece of a longer text, cut within a character."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """The codec to read with, and what there is to say about it: (issue code, message) or None."""
 
     codec: str

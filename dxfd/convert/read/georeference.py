@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.search import length, objects
@@ -21,8 +22,7 @@ _KINDS: Final = {0: "unknown", 1: "local_grid", 2: "projected_grid", 3: "geograp
 Point = tuple[float, float, float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Georeference:
+class Georeference(Struct, frozen=True, kw_only=True):
     """A GEODATA object: `reference` = where `design` lies in the coordinate system. Lengths as written.
 
     Attributes:

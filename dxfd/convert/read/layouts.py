@@ -6,9 +6,10 @@ In drawings since R2000 the model and the active layout stand in ENTITIES; the o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
+
+from msgspec import Struct
 
 from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.search import length, objects
@@ -24,8 +25,7 @@ _UNNAMED: Final = "Layout1"
 """The only paper layout of drawings before R2000 has no name; this is what CAD programs call it when they open one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extent:
+class Extent(Struct, frozen=True, kw_only=True):
     """The content of a block: bytes start to end of the file, behind its BLOCK and before its ENDBLK.
 
     Attributes:
@@ -45,8 +45,7 @@ class Extent:
         return Section(name=name, start=self.start, end=self.end, line=self.line, closed=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layouts:
+class Layouts(Struct, frozen=True, kw_only=True):
     """The layouts of a drawing that are to be converted.
 
     Attributes:

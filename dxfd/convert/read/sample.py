@@ -6,10 +6,10 @@ A few MB of any drawing, always the same ones: what is concluded from them is th
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 
 from dxfd.convert.read.skim import Section
 from dxfd.convert.read.source import Source
@@ -20,8 +20,7 @@ _WINDOW_BYTES: Final = 128 << 10
 _ENTITY: Final = re.compile(rb"\n([ \t]*0[ \t]*\r?\n[ \t]*[A-Z][A-Z0-9_]*[ \t]*\r?\n)")
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """Places of entities, drawing units.
 
     Attributes:

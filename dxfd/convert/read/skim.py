@@ -7,11 +7,12 @@ Content of BLOCKS and ENTITIES is only counted. Produces a Skim; reads nothing t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from dxfd.convert.native import kernel
 from dxfd.convert.read.blocknames import true_names
@@ -39,8 +40,7 @@ _END = re.compile(
 _EOF = re.compile(rb"(?:^|\n)([ \t]*0[ \t]*\r?\n[ \t]*EOF[ \t]*(?:\r?\n|$))")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class Section(Struct, frozen=True, kw_only=True):
     """A section's content: bytes start..end, without its SECTION and ENDSEC tags.
 
     Attributes:
@@ -57,8 +57,7 @@ class Section:
     cut: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class Layer(Struct, frozen=True, kw_only=True):
     """A row of the layer table."""
 
     name: str
@@ -91,8 +90,7 @@ class Layer:
         return bool(self.flags & 4)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Skim:
+class Skim(Struct, frozen=True, kw_only=True):
     """What pass 1 found."""
 
     dxf_version: str

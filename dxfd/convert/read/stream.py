@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dxfd.convert.read.skim import Section
 from dxfd.convert.read.source import Source
@@ -33,8 +34,7 @@ _RESYNC: Final = re.compile(rb"\n([ \t]*0[ \t]*\r?\n[ \t]*((?:3D)?[A-Z][A-Z0-9_]
 _CUT_OFF: Final = "the drawing ends here: this entity is not whole"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a chunk begins: index of the section, byte offset in the file, line number from 1."""
 
     section: int
@@ -42,8 +42,7 @@ class Place:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(Struct, frozen=True):
     """Entities in file order.
 
     Attributes:

@@ -8,13 +8,13 @@ Frame of the arrays: one chunk of bytes that begins at a group code line. T = nu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from dxfd.convert.native import kernel
 
@@ -41,8 +41,7 @@ for _first, _last in (
     NUMERIC[_first : _last + 1] = True
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(Struct, frozen=True):
     """The place where code and value lines went out of step.
 
     Attributes:
@@ -54,8 +53,7 @@ class Damage:
     text: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Tags:
+class Tags(Struct, frozen=True):
     """The tags of a chunk.
 
     Attributes:
@@ -223,7 +221,7 @@ def _split(data: bytes) -> Tags:
 
 
 def _fields(tags: Tags) -> dict[str, Any]:
-    return {name: getattr(tags, name) for name in Tags.__slots__}
+    return {name: getattr(tags, name) for name in Tags.__struct_fields__}
 
 
 def _finish(

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections import Counter, defaultdict
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct, field, to_builtins
 
 from dxfd.convert.review.opened import columns, opened, tables
 
@@ -23,8 +24,7 @@ _MOST_NEAREST: Final = 200_000
 _FIELDS: Final[tuple[str, ...]] = ("discipline", "ifc_class", "predefined_type", "storey", "material_name")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassCount:
+class ClassCount(Struct, frozen=True, kw_only=True):
     """Elements of a class in both."""
 
     ifc_class: str
@@ -37,8 +37,7 @@ class ClassCount:
         return min(self.first, self.second) / max(self.first, self.second)
 
 
-@dataclass(slots=True, kw_only=True)
-class Comparison:
+class Comparison(Struct, kw_only=True):
     """What two databases have in common.
 
     Attributes:
@@ -86,7 +85,7 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
-        found = asdict(self)
+        found: dict[str, Any] = to_builtins(self)
         for row, count in zip(found["classes"], self.classes, strict=True):
             row["share"] = count.share
         return {
@@ -120,8 +119,7 @@ def compare(
     return out
 
 
-@dataclass(frozen=True, slots=True)
-class _Element:
+class _Element(Struct, frozen=True):
     guid: str
     source: tuple[str, str]
     place: tuple[float, float, float]

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field, to_builtins
 
 from dxfd.convert.review.opened import opened, report, tables
 from dxfd.errors import SourceUnreadableError
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """Entities, and those that became elements."""
 
     entities: int = 0
@@ -28,8 +28,7 @@ class Tally:
         return self.elements / self.entities if self.entities else 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOf:
+class RunOf(Struct, frozen=True, kw_only=True):
     """One database.
 
     Attributes:
@@ -55,8 +54,7 @@ class RunOf:
         return self.elements / things if things else 0.0
 
 
-@dataclass(slots=True)
-class Effectiveness:
+class Effectiveness(Struct):
     """What the databases tell of the rules.
 
     Attributes:
@@ -76,7 +74,7 @@ class Effectiveness:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
-        found = asdict(self)
+        found: dict[str, Any] = to_builtins(self)
         for name in ("layers", "types"):
             for key, tally in getattr(self, name).items():
                 found[name][key]["rate"] = tally.rate

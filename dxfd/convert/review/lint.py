@@ -5,8 +5,9 @@ A rule is tried with its own words: a layer or block of that name alone must lea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from dxfd.convert.match.engine import RuleSet
 from dxfd.convert.match.rules import Rule
@@ -14,8 +15,7 @@ from dxfd.convert.match.rules import Rule
 _TRIED_TYPES: Final = ("LINE", "LWPOLYLINE", "INSERT")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One finding about a rule.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from dxfd.convert.match.engine import RuleSet
 from dxfd.convert.match.kinds import ANNOTATION_TYPES
@@ -17,8 +18,7 @@ _ANNOTATION: Final = frozenset(
 PROXY: Final = substrings.PROXY
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
+class Rate(Struct, frozen=True, kw_only=True):
     """One drawing's counts of entities.
 
     Attributes:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from dxfd.convert.match import tokens
 from dxfd.convert.match.engine import RuleSet
@@ -24,8 +26,7 @@ _NAMELESS: Final = frozenset({"0", "layer", "layer1", "ebene", "calque", "capa"}
 _CONFIDENCE: Final = {"hidden": 0.7, "near": 0.5, "discipline": 0.4}
 
 
-@dataclass(slots=True)
-class Group:
+class Group(Struct):
     """Unmatched entities of one layer.
 
     Attributes:

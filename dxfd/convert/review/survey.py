@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 
 from dxfd.convert.read.columns import heads
 from dxfd.convert.read.references import block_names
@@ -22,8 +22,7 @@ from dxfd.convert.read.stream import Stream
 _CHUNK_BYTES: Final = 2 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class Kind(Struct, frozen=True, kw_only=True):
     """Entities that rules cannot tell apart by name and type.
 
     Attributes:
@@ -39,8 +38,7 @@ class Kind:
     count: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
+class Survey(Struct, frozen=True, kw_only=True):
     """A drawing's kinds, in order of first appearance."""
 
     path: Path

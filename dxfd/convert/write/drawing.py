@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
+from msgspec.structs import asdict
 
 from dxfd.convert.build.colors import of_layer, text
 from dxfd.convert.read.georeference import Georeference

@@ -12,9 +12,11 @@ import fcntl
 import json
 import os
 import sqlite3
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Self
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from dxfd import faults
 from dxfd.convert.patience import Waiting
@@ -34,8 +36,7 @@ _LONGEST_NAME: Final = 255 - len(".partial-journal")
 """Bytes; a file system takes 255."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Checkpoint:
+class Checkpoint(Struct, kw_only=True):
     """The row of _conversion_progress: what is done, and where to go on."""
 
     format: int = FORMAT
@@ -149,7 +150,7 @@ def read_checkpoint(partial: Path) -> Checkpoint | None:
 
     Uses Python's SQLite, before the worker's own is opened on the file; both must not have it open at once.
     """
-    names = [f.name for f in fields(Checkpoint)]
+    names = Checkpoint.__struct_fields__
     try:
         with contextlib.closing(sqlite3.connect(f"{partial.absolute().as_uri()}?mode=rw", uri=True)) as connection:
             row = connection.execute(f"SELECT {', '.join(names)} FROM _conversion_progress").fetchone()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from dxfd.convert.build.model import Built, Shared
 from dxfd.convert.build.ragged import Floats, Ints
@@ -16,8 +16,7 @@ from dxfd.convert.match.rules import Element
 _STRINGS: Final = pa.string()
 
 
-@dataclass(frozen=True, slots=True)
-class Texts:
+class Texts(Struct, frozen=True):
     """Per element: what the drawing calls it.
 
     Attributes:
@@ -40,8 +39,7 @@ class Texts:
     storey: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Constants:
+class Constants(Struct, frozen=True):
     """What is the same for every element of a drawing; `drawn`: the drawing's colours go before the rules'."""
 
     filepath: str

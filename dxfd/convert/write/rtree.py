@@ -7,12 +7,12 @@ an element in memory, the rest goes through nameless files; it touches no databa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import IO, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from msgspec import Struct
 
 from dxfd.convert.write.database import Database
 from dxfd.convert.write.spool import Boxes, BoxSpool, scratch
@@ -29,8 +29,7 @@ _BINS: Final = 1 << 16
 Numbers = npt.NDArray[np.int64]
 
 
-@dataclass(slots=True)
-class Packed:
+class Packed(Struct):
     """The leaves of a tree, ready to be written.
 
     Attributes:

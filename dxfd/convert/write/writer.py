@@ -8,11 +8,11 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final, Self
 
 import pyarrow as pa
+from msgspec import Struct, field
 
 from dxfd import faults
 from dxfd.convert.write.database import Database
@@ -21,8 +21,7 @@ from dxfd.convert.write.output import Checkpoint, write_checkpoint
 _POLL_S: Final = 0.2
 
 
-@dataclass(slots=True, kw_only=True)
-class Batch:
+class Batch(Struct, kw_only=True):
     """What is committed together; of more than memory should hold, part by part, the last one being `whole`."""
 
     tables: dict[str, list[pa.Table]] = field(default_factory=dict)
