@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from dxfctl.options import Duration, Size, option
+from dxfd.config.units import metres
 from dxfd.contract.messages import JobDwg, JobLimits, JobOptions
 from dxfd.contract.progress import Building, Choices
 from dxfd.errors import TemplatesMissingError, UsageError
@@ -101,7 +102,7 @@ def job_options(given: dict[str, Any]) -> JobOptions:
         error_action=given["error_action"],
         damaged=given["damaged"] or "",
         encoding=given["encoding"] or "",
-        tolerance_m=(given["tolerance"] or 0.0) / 1000,
+        tolerance_m=metres(given["tolerance"] or 0.0, per_metre=1e3),
         clip_endless=given["clip_endless"],
         choices=Choices(
             layouts=_listed(given["layouts"]),

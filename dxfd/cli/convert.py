@@ -403,6 +403,7 @@ def summary(report: Report) -> list[str]:
     if report.errors:
         codes = sorted(report.issues.items(), key=lambda item: -item[1])[:REASONS_SHOWN]
         lines.append(f"  {count(report.errors)} faulty: " + ", ".join(f"{code} {count(n)}" for code, n in codes))
+    lines += [f"  WARNING: {safe(words)}" for words in report.warnings]
     if report.incomplete:
         lines.append(f"  INCOMPLETE: the drawing is {safe(report.incomplete)}; what is there was converted")
     if report.resumed_from:

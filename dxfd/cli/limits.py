@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import msgspec
 
-from dxfd.config.units import format_bytes, format_seconds, parse_bytes, parse_seconds
+from dxfd.config.units import format_bytes, format_seconds, metres, parse_bytes, parse_seconds
 from dxfd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -134,10 +134,12 @@ def again(options: ConvertOptions, settings: Settings) -> list[str]:
 
 def tolerance_m(asked: Asked, settings: Settings) -> float:
     """Return the tolerance in metres: the command line's, else the setting's."""
-    return (asked.tolerance or settings.tolerance_um / 1000) / 1000
+    if asked.tolerance:
+        return metres(asked.tolerance, per_metre=1e3)
+    return metres(settings.tolerance_um, per_metre=1e6)
 
 
-def _millimetres(metres: float) -> str:
+def _millimetres(length_m: float) -> str:
     """Return the shortest text that is exactly so many metres when it is read again."""
-    texts = (f"{metres * 1000:.{digits}g}" for digits in range(4, 18))
-    return next((text for text in texts if float(text) / 1000 == metres), f"{metres * 1000!r}")
+    texts = (f"{length_m * 1000:.{digits}g}" for digits in range(4, 18))
+    return next((text for text in texts if metres(float(text), per_metre=1e3) == length_m), f"{length_m * 1000!r}")

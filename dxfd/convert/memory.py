@@ -101,6 +101,11 @@ def peak_rss() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+def amount(size_bytes: int) -> str:
+    """Return an amount in words: in MB, what is smaller in KB."""
+    return f"{size_bytes >> 20} MB" if size_bytes >= 1 << 20 else f"{-(-size_bytes >> 10)} KB"
+
+
 def trim() -> None:
     """Give memory back to the system as far as the allocators can."""
     gc.collect()

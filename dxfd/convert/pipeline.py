@@ -46,6 +46,7 @@ from dxfd.convert.naming import names
 from dxfd.convert.properties import properties
 from dxfd.convert.published import published
 from dxfd.convert.read import bounds, references
+from dxfd.convert.read.attachments import Attachments
 from dxfd.convert.read.columns import Heads, heads
 from dxfd.convert.read.dictionaries import Dictionaries
 from dxfd.convert.read.georeference import georeference
@@ -57,6 +58,7 @@ from dxfd.convert.scope import Scope, View
 from dxfd.convert.session import find_interrupted
 from dxfd.convert.types import (
     LEDGER_COLUMNS,
+    WARNINGS,
     Advanced,
     Began,
     Colors,
@@ -162,13 +164,13 @@ class _Run:
         self.dictionaries = (
             Dictionaries(source, self.found.sections, self.found.codec) if options.xdata else None
         )  # fmt: skip
+        self.attachments = Attachments(source, self.found.sections, self.found.codec)
         self.told: set[str] = set()
         self.shared: set[str] = set()
         self.kept = Kept(options.detail)
         self.resume_note = ""
         self.resumed_from = 0
         self.fresh = False
-        self.damages = 0
         self.begun_at_batch = 0
         self.checkpoint = Checkpoint()
         self.governor = memory.Governor(options.max_memory_bytes, CHUNK_BYTES, options.batch_size or BATCH_ENTITIES)
@@ -375,8 +377,9 @@ class _Run:
         )  # fmt: skip
         shop = Workshop(
             codec=self.found.codec, metres=self.plan.units.metres, blocks=blocks, means=means, chooser=chooser,
-            scope=self.scope, index=index, true_names=self.found.true_names, dictionaries=self.dictionaries,
-            drawn=self.options.colors is Colors.DRAWING, names=Names(), region=self.plan.region,
+            scope=self.scope, index=index, true_names=self.found.true_names, attachments=self.attachments,
+            dictionaries=self.dictionaries, drawn=self.options.colors is Colors.DRAWING, names=Names(),
+            region=self.plan.region,
         )  # fmt: skip
         return Exploding(self.source, shop)
 
@@ -440,8 +443,8 @@ class _Run:
         writer.drain()
         self._tell_committed(writer)
         if self.checkpoint.current_batch_number - self.begun_at_batch <= _FIRST_BATCHES:
-            limit = (self.options.max_memory_bytes or 0) >> 20
-            raise MemoryLimitError(f"{limit} MB are too few for this drawing: {memory.rss() >> 20} MB are in use")
+            limit, used = (memory.amount(size) for size in (self.options.max_memory_bytes or 0, memory.rss()))
+            raise MemoryLimitError(f"{limit} are too little for this drawing: {used} are in use")
         raise Left("memory", self.checkpoint.current_batch_number, self.checkpoint.entities_read)
 
     def _take(
@@ -460,7 +463,8 @@ class _Run:
         rule[bad] = -1
         bad = bad[~head.paper[bad]]
         if chunk.damage is not None:
-            self._damaged(chunk.damage[1])
+            if not self.scope.is_early(chunk):
+                self._damaged(chunk.damage[1])
             rule[chunk.owner[-1:]] = -1
         large = bounds.too_large(chunk, self.options.limits)
         large = large[rule[large] >= 0]
@@ -483,9 +487,9 @@ class _Run:
 
     def _damaged(self, line: int) -> None:
         """Count the places at which codes and values are out of step: in paper space they are no errors, but no end."""
-        self.damages += 1
+        self.checkpoint = replace(self.checkpoint, damages=self.checkpoint.damages + 1)
         most = max(self.options.max_errors, _MOST_DAMAGES)
-        if self.damages > most:
+        if self.checkpoint.damages > most:
             raise TooManyIssuesError(f"the entities are damaged in more than {most} places, up to line {line}")
 
     def _within(
@@ -536,7 +540,8 @@ class _Run:
         if fresh:
             batch.add("base_geometries", rows.shared_bodies(fresh, len(self.shared) + 1))
             self.shared.update(body.key for body in fresh)
-        batch.add("element_properties", properties(chunk, at, texts.guid, first, self.found.codec, self.dictionaries))
+        carried = properties(chunk, at, texts.guid, first, self.found.codec, self.attachments, self.dictionaries)
+        batch.add("element_properties", carried)
 
     def _same(self) -> rows.Constants:
         """Return what every element of the drawing has."""
@@ -626,6 +631,7 @@ class _Run:
             batches=done.current_batch_number, resumed_from=self.resumed_from, resume_note=self.resume_note,
             elapsed_s=elapsed, entities_per_s=fresh / elapsed if elapsed > 0 else 0.0,
             peak_rss_bytes=memory.peak_rss(), issues=dict(issues), incomplete=self.incomplete,
+            warnings=_warnings(database),
             dwg_note=self.source.made.note if self.source.made else "", exploded=done.entities_exploded,
             content_read=done.content_read, content_matched=done.content_matched,
         )  # fmt: skip
@@ -697,6 +703,12 @@ class _LazyBlocks(Blocks):
         if self._stream is not None:
             stream, self._stream = self._stream, None
             self.read(stream.chunks(stream.first_place()))
+
+
+def _warnings(database: Database) -> list[str]:
+    marks = ", ".join(f"'{code}'" for code in WARNINGS)
+    found = database.rows(f"SELECT message FROM conversion_issues WHERE code IN ({marks}) ORDER BY rowid")
+    return [str(message) for (message,) in found]
 
 
 def _ledger(database: Database) -> list[LedgerRow]:

@@ -1,4 +1,4 @@
-"""What elements carry besides geometry: block attributes (ATTRIB) and the words of texts, as name and value."""
+"""What elements carry besides geometry, as name and value: block attributes, the words of texts, files of pictures."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from dxfd.convert.build.ragged import Ints
+from dxfd.convert.read.attachments import DEFINED_BY, Attachments
 from dxfd.convert.read.columns import group, of_kind
 from dxfd.convert.read.dictionaries import Dictionaries
 from dxfd.convert.read.encoding import character, decode
@@ -22,8 +23,9 @@ _PERCENT: Final = re.compile(r"%%(\d{3}|[cdpouk%])", re.IGNORECASE)
 
 
 def properties(
-    chunk: Chunk, elements: Ints, guids: Any, first_id: int, codec: str, dictionaries: Dictionaries | None = None
-) -> pa.Table:
+    chunk: Chunk, elements: Ints, guids: Any, first_id: int, codec: str, attachments: Attachments,
+    dictionaries: Dictionaries | None = None,
+) -> pa.Table:  # fmt: skip
     """Return rows of element_properties.
 
     Args:
@@ -32,6 +34,7 @@ def properties(
         guids: Arrow strings (n,), their identifiers.
         first_id: id of the first element.
         codec: of the drawing's text.
+        attachments: the files of its pictures.
         dictionaries: of the drawing, if extended data is kept too.
     """
     rank = np.full(chunk.count, -1, dtype=np.int64)
@@ -62,6 +65,17 @@ def properties(
         owner += rank[entities].tolist()
         names += ["text"] * len(entities)
         values += [plain(decode(b"".join([*b, v]), codec), kind, codec) for b, v in zip(before, last, strict=True)]
+    for kind in DEFINED_BY:
+        entities = of_kind(chunk, kind)
+        entities = entities[rank[entities] >= 0]
+        if not len(entities):
+            continue
+        handles = chunk.tags.strings(group(chunk, entities).tag_of(340)).to_pylist()
+        for place, handle in zip(rank[entities].tolist(), handles, strict=True):
+            for name, value in attachments.of(kind, handle.strip()):
+                owner.append(place)
+                names.append(name)
+                values.append(value)
     if dictionaries is not None:
         more = extended(chunk, rank, codec, dictionaries)
         owner += more[0]

@@ -25,6 +25,8 @@ from dxfd.convert.types import BOX, EXPLODE, ConvertOptions, First, HiddenLayers
 
 LAYER_HIDDEN: Final = "layer_hidden"
 INVISIBLE: Final = "invisible"
+_NAMES_TOLD: Final = 20
+"""Layouts that a message lists."""
 _FIRST_CLASSES: Final = frozenset({"IfcWall", "IfcCurtainWall", "IfcColumn", "IfcBeam", "IfcSlab", "IfcFooting"})
 OUTSIDE: Final = frozenset({"paper_space", "model_space"})
 """Reasons of entities in layouts that are not converted: they are not counted as read."""
@@ -77,7 +79,10 @@ class Scope:
 
     def notes(self) -> list[tuple[str, str]]:
         """Return what is to be told of the choice, as (issue code, message)."""
-        return [("layout_missing", f"there is no layout {name!r}") for name in self.layouts.missing]
+        there = self.layouts.names[:_NAMES_TOLD]
+        more = ", ..." if len(self.layouts.names) > _NAMES_TOLD else ""
+        words = f"there are {', '.join((MODEL_NAME, *there))}{more}"
+        return [("layout_missing", f"there is no layout {name!r}; {words}") for name in self.layouts.missing]
 
     def hides(self, layer: str) -> bool:
         """Return whether what lies on a layer is left out."""

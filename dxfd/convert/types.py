@@ -271,6 +271,10 @@ ShouldLeave = Callable[[], str | None]
 """Asked at each checkpoint: None = go on, else the cause of leaving (pause, cancel, shutdown, interrupt, ...)."""
 
 
+WARNINGS: Final = ("layout_missing", "storey_unknown", "units_doubtful")
+"""Codes of issues that call the whole result in question: the report says them in words."""
+
+
 class Left(Exception):  # noqa: N818  (it is an outcome, not an error)
     """The conversion left at a checkpoint; `.partial` holds what is done and the next run goes on from there.
 
@@ -348,6 +352,8 @@ class Report(Struct, frozen=True, kw_only=True):
     """Block references whose content was converted instead of them."""
     content_read: int = 0
     content_matched: int = 0
+    warnings: list[str] = field(default_factory=list)
+    """What calls the whole result in question: doubtful units, layouts that are not there."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types, in the order above."""

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from dxfd.config.model import Settings
+from dxfd.config.units import metres
 from dxfd.contract.messages import JobLimits
 from dxfd.contract.progress import Building, EntityLimits, WorkOrder
 from dxfd.store.rows import JobRow
@@ -35,7 +36,7 @@ def order_of(row: JobRow, settings: Settings, *, limit_bytes: int, queue_uid: st
         error_action=options.error_action,
         damaged=options.damaged or settings.damaged,
         encoding=options.encoding,
-        tolerance_m=options.tolerance_m or settings.tolerance_um / 1e6,
+        tolerance_m=options.tolerance_m or metres(settings.tolerance_um, per_metre=1e6),
         clip_endless=options.clip_endless,
         choices=msgspec.structs.replace(options.choices, detail=options.choices.detail or settings.detail),
         building=_building(options.building, settings),

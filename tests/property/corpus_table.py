@@ -118,7 +118,11 @@ def _theirs(path: Path) -> int:
     if path.stat().st_size > COMPARED_BYTES or path.suffix.lower() != ".dxf":
         return -1
     try:
-        return len(ezdxf.readfile(path).modelspace())
+        model = ezdxf.readfile(path).modelspace()
+        # Before R2018 each column of a text is an MTEXT of its own, with handle, place and words: such the drawing has,
+        # and such are converted. ezdxf takes them out of the model and into the first column.
+        columns = sum(len(t.columns.linked_columns) for t in model.query("MTEXT") if t.columns is not None)
+        return len(model) + columns
     except Exception:  # noqa: BLE001  (a foreign reader on damaged drawings: not what is judged here)
         return -1
 

@@ -97,7 +97,7 @@ def test_programs_on_path_are_found_and_a_configured_one_goes_first(bare):
 @pytest.mark.parametrize(
     ("options", "word"),
     [
-        (DwgOptions(converter="off"), "not read here"),
+        (DwgOptions(converter="off"), "dwg_converter is off"),
         (DwgOptions(converter="acadsharp"), "acadsharp"),
         (DwgOptions(converter="dwg2dxf"), "dwg2dxf"),
         (DwgOptions(converter="oda", path="/none/oda"), "/none/oda"),

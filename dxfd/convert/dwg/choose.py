@@ -82,7 +82,8 @@ def tools(options: DwgOptions) -> list[Tool]:
         DwgNoConverterError: there is none, or not the one that is asked for.
     """
     if options.converter == OFF:
-        raise DwgNoConverterError("DWG drawings are not read here", hint="dwg_converter is off in the settings")
+        hint = "--dwg-converter auto, or dwg_converter in the settings"
+        raise DwgNoConverterError("DWG drawings are not read: dwg_converter is off", hint=hint)
     if options.converter != "auto":
         return [_asked(options.converter, options.path)]
     found = [_program(_kind_of(options.path), options.path)] if options.path else []

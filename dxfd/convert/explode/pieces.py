@@ -29,6 +29,7 @@ from dxfd.convert.explode.places import References, Words, matrices, mixed, step
 from dxfd.convert.match.rules import Element
 from dxfd.convert.properties import properties
 from dxfd.convert.read import bounds
+from dxfd.convert.read.attachments import Attachments
 from dxfd.convert.read.columns import Heads, group, heads, of_kind
 from dxfd.convert.read.dictionaries import Dictionaries
 from dxfd.convert.read.encoding import decode
@@ -124,6 +125,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
     scope: Scope
     index: Index
     true_names: dict[str, str]
+    attachments: Attachments
     dictionaries: Dictionaries | None
     drawn: bool
     names: Names
@@ -348,7 +350,7 @@ def _held(shop: Workshop, chunk: Chunk, at: Ints, exploded: Ints) -> pa.Table:
     parts = []
     for entities, first in ((at, 0), (exploded, len(at))):
         nobody = pa.array([""] * len(entities), type=pa.string())
-        table = properties(chunk, entities, nobody, first, shop.codec, shop.dictionaries)
+        table = properties(chunk, entities, nobody, first, shop.codec, shop.attachments, shop.dictionaries)
         parts.append(table.drop_columns(["guid"]).rename_columns(["row", "name", "value"]))
     return pa.concat_tables(parts)
 

@@ -78,7 +78,9 @@ class Exploding:
             inherited=_OPAQUE_WHITE,
         )  # fmt: skip
         nobody = pa.array([""] * len(exploded), type=pa.string())
-        held = properties(chunk, exploded, nobody, 0, self._shop.codec, self._shop.dictionaries)
+        held = properties(
+            chunk, exploded, nobody, 0, self._shop.codec, self._shop.attachments, self._shop.dictionaries
+        )  # fmt: skip
         waiting = _Waiting(exploded, held)
         for part in self._expander.parts(found):
             yield part, pa.concat_tables([waiting.take(part), part.properties.select(["row", "name", "value"])])

@@ -53,6 +53,7 @@ class Layouts(Struct, frozen=True, kw_only=True):
         active: name of the layout whose entities stand in ENTITIES.
         active_chosen: it is.
         others: the content of the other ones, by name of the layout as `Section.name`, in the order of the file.
+        names: of all paper layouts that were found, in the order of the file.
         missing: names that were asked for and are not there.
         known: they were looked for; else nothing but the model is converted.
     """
@@ -61,6 +62,7 @@ class Layouts(Struct, frozen=True, kw_only=True):
     active: str = _UNNAMED
     active_chosen: bool = False
     others: tuple[Section, ...] = ()
+    names: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     known: bool = False
 
@@ -139,9 +141,11 @@ def layouts(source: Source, sections: list[Section], codec: str, blocks: Stream,
     papers = [e for e in extents(blocks, codec) if e.name.upper().startswith(_PAPER)]
     others: list[Section] = []
     hit: set[str] = set()
+    there: list[str] = []
     active, active_chosen = _UNNAMED, False
     for extent in papers:
         name = named.get(extent.record) or (_UNNAMED if extent.name.upper() == ACTIVE else extent.name)
+        there.append(name)
         mine = [p for p in patterns if p != MODEL.upper() and fnmatchcase(name.upper(), p)]
         hit.update(mine)
         if extent.name.upper() == ACTIVE:
@@ -152,10 +156,11 @@ def layouts(source: Source, sections: list[Section], codec: str, blocks: Stream,
         mine = [p for p in patterns if fnmatchcase(active.upper(), p)]
         hit.update(mine)
         active_chosen = every or bool(mine)
+        there.append(active)
     missing = tuple(n for n, p in zip(asked, patterns, strict=True) if p not in {*hit, ALL.upper(), MODEL.upper()})
     return Layouts(
-        model=model, active=active, active_chosen=active_chosen, others=tuple(others), missing=missing,
-        known=True,
+        model=model, active=active, active_chosen=active_chosen, others=tuple(others),
+        names=tuple(there), missing=missing, known=True,
     )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ from dxfd.errors import (
     OutputNotWritableError,
 )
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Of the checkpoint and of the tables it belongs to; another one cannot be resumed."""
 _LONGEST_NAME: Final = 255 - len(".partial-journal")
 """Bytes; a file system takes 255."""
@@ -55,6 +55,7 @@ class Checkpoint(Struct, kw_only=True):
     content_read: int = 0
     content_matched: int = 0
     error_count: int = 0
+    damages: int = 0
     ordinal: int = 0
     elements_written: int = 0
     current_batch_number: int = 0

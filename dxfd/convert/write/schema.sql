@@ -189,6 +189,7 @@ CREATE TABLE _conversion_progress (
   content_read INTEGER NOT NULL,
   content_matched INTEGER NOT NULL,
   error_count INTEGER NOT NULL,
+  damages INTEGER NOT NULL,
   ordinal INTEGER NOT NULL,
   elements_written INTEGER NOT NULL,
   current_batch_number INTEGER NOT NULL,

@@ -1,0 +1,56 @@
+"""The files that pictures show: image and underlay definitions of the OBJECTS section, by the handle (340) of entities.
+
+The section is searched when the first picture asks. Their frames are made in build/.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dxfd.convert.read.encoding import decode
+from dxfd.convert.read.search import length, objects
+from dxfd.convert.read.skim import Section
+from dxfd.convert.read.source import Source
+
+DEFINED_BY: Final = {
+    "IMAGE": "IMAGEDEF",
+    "PDFUNDERLAY": "PDFDEFINITION",
+    "DWFUNDERLAY": "DWFDEFINITION",
+    "DGNUNDERLAY": "DGNDEFINITION",
+}
+"""Types of entities, and of the objects that name their files."""
+
+
+class Attachments:
+    """The files of one drawing's pictures."""
+
+    def __init__(self, source: Source, sections: list[Section], codec: str) -> None:
+        self._source = source
+        self._sections = [s for s in sections if s.name == "OBJECTS"]
+        self._codec = codec
+        self._known: dict[str, dict[int, list[tuple[str, str]]]] = {}
+
+    def of(self, kind: str, handle: bytes) -> list[tuple[str, str]]:
+        """Return names and values of a picture's properties: its file as it is written, of underlays the page too."""
+        try:
+            number = int(handle, 16)
+        except ValueError:
+            return []
+        if kind not in self._known:
+            self._known[kind] = self._read(kind)
+        return self._known[kind].get(number, [])
+
+    def _read(self, kind: str) -> dict[int, list[tuple[str, str]]]:
+        names = {1: "image.path"} if kind == "IMAGE" else {1: "underlay.path", 2: "underlay.page"}
+        found: dict[int, list[tuple[str, str]]] = {}
+        for tags in objects(self._source, self._sections, DEFINED_BY[kind]):
+            said: dict[int, bytes] = {}
+            for at in range(1, length(tags)):
+                said.setdefault(int(tags.code[at]), tags.value(at).strip())
+            try:
+                number = int(said.get(5, b""), 16)
+            except ValueError:
+                continue  # nobody can refer to it
+            values = [(name, decode(said[code], self._codec)) for code, name in names.items() if said.get(code)]
+            found.setdefault(number, values)
+        return found
