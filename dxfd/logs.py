@@ -16,10 +16,18 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 import msgspec
-import structlog
 
 from dxfd.contract.times import utc_now
 from dxfd.errors import CannotCreateError
+
+# structlog takes along rich and pygments where they are installed, for the colours of a console: two thirds of its
+# import, of which a line of JSON needs nothing. Here it finds them missing; who asks for them later gets them.
+_hidden = {"rich"} - sys.modules.keys()
+sys.modules.update(dict.fromkeys(_hidden))  # type: ignore[arg-type]  # None means: cannot be imported
+import structlog  # noqa: E402
+
+for _name in _hidden:
+    del sys.modules[_name]
 
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 _MAX_RELAYED: Final = 65_536

@@ -159,6 +159,14 @@ def test_the_worker_never_touches_the_queue():
     assert not {m for m in done.stdout.split() if m.startswith(("dxfd.store", "dxfd.control", "dxfd.app", "zmq"))}
 
 
+@pytest.mark.parametrize("module", ["dxfd.app", "dxfd.worker.main"])
+def test_processes_that_log_in_json_load_no_terminal_colours_and_can_still_ask_for_them(module):
+    code = f"import sys, {module}; print(*sys.modules); import rich.console"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "structlog" in done.stdout.split()
+    assert not {m for m in done.stdout.split() if m.startswith(("rich", "pygments"))}
+
+
 def test_only_tests_arm_fault_points_and_every_point_is_listed():
     passed, armed = set(), []
     for module, path in modules():
