@@ -1,5 +1,8 @@
 """One connection to the output, by ADBC: bulk ingest of Arrow tables and SQL, with errors of ours.
 
+By ADBC's own calls rather than its DBAPI module: that one imports pyarrow.dataset, 30 ms at every start, and puts a
+handler of its own for SIGINT round each call.
+
 ADBC brings its own SQLite beside Python's. Two copies of SQLite in one process must not hold the same database open at
 once (closing one's file drops the other's POSIX locks): from open to close this class alone touches the output.
 """
@@ -8,11 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Self
 
-import adbc_driver_manager
-import adbc_driver_sqlite.dbapi
+import adbc_driver_manager as adbc
+import adbc_driver_sqlite
 import pyarrow as pa
 
 from dxfd.convert.patience import Waiting
@@ -33,6 +37,8 @@ _PRAGMAS: Final = (
     "PRAGMA busy_timeout = 15000",  # a look into the .partial from outside must not end the conversion
 )
 
+_APPEND: Final = {adbc.INGEST_OPTION_MODE: adbc.INGEST_OPTION_MODE_APPEND}
+
 
 class NotUniqueError(Exception):
     """A unique index found equal keys: for finish.py to mend, never for a user."""
@@ -49,11 +55,14 @@ class Database:
         """
         self.path = path
         os.environ.setdefault("SQLITE_TMPDIR", str(path.parent))  # sorting for an index needs room: where the output is
+        self._open = contextlib.ExitStack()
         try:
-            self._connection = adbc_driver_sqlite.dbapi.connect(str(path), autocommit=True)
-        except adbc_driver_manager.Error as error:
+            database = self._open.enter_context(adbc_driver_sqlite.connect(str(path)))
+            connection = self._open.enter_context(adbc.AdbcConnection(database))  # it commits by itself until a BEGIN
+            self._statement: Any = self._open.enter_context(adbc.AdbcStatement(connection))
+        except adbc.Error as error:
+            self.close()
             raise _translated(error, path) from error
-        self._cursor: Any = self._connection.cursor()
         try:
             self.execute(f"PRAGMA page_size = {16384 if large else 4096}")
             for pragma in _PRAGMAS:
@@ -70,20 +79,19 @@ class Database:
 
     def close(self) -> None:
         """Close the connection; an open transaction is rolled back."""
-        with contextlib.suppress(adbc_driver_manager.Error):  # closing what is broken: the first error was told
-            self._cursor.close()
-        with contextlib.suppress(adbc_driver_manager.Error):
-            self._connection.close()
+        with contextlib.suppress(adbc.Error):  # closing what is broken: the first error was told
+            self._open.close()
 
     def execute(self, sql: str) -> None:
-        """Run one statement."""
+        """Run one statement; rows it returns are passed over."""
         try:
+            self._statement.set_sql_query(sql)
             if sql == "COMMIT":  # short, and what waits for the disk; an index may take long and be well
                 with Waiting("writing", self.path):
-                    self._cursor.execute(sql)
+                    self._statement.execute_update()
             else:
-                self._cursor.execute(sql)
-        except adbc_driver_manager.Error as error:
+                self._statement.execute_update()
+        except adbc.Error as error:
             raise _translated(error, self.path) from error
 
     def script(self, sql: str) -> None:
@@ -94,28 +102,32 @@ class Database:
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Return all rows of a query."""
-        try:
-            self._cursor.execute(sql)
-            return [tuple(row) for row in self._cursor.fetchall()]
-        except adbc_driver_manager.Error as error:
-            raise _translated(error, self.path) from error
+        found: list[tuple[Any, ...]] = []
+        for batch in self.batches(sql):
+            found += zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        return found
 
-    def batches(self, sql: str) -> Any:
-        """Return a reader of Arrow record batches over a query's rows."""
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """Yield a query's rows as Arrow record batches; no other statement may run meanwhile."""
         try:
-            self._cursor.execute(sql)
-            return self._cursor.fetch_record_batch()
-        except adbc_driver_manager.Error as error:
+            self._statement.set_sql_query(sql)
+            stream, _ = self._statement.execute_query()
+            with pa.RecordBatchReader.from_stream(stream) as reader:
+                yield from reader
+        except (adbc.Error, pa.ArrowException, OSError) as error:  # what comes in the middle of a stream is Arrow's
             raise _translated(error, self.path) from error
 
     def ingest(self, table: str, data: pa.Table | pa.RecordBatch) -> None:
         """Append rows to a table; joins the open transaction."""
         if data.num_rows == 0:
             return
+        whole = data if isinstance(data, pa.Table) else pa.Table.from_batches([data])
         try:
+            self._statement.set_options(**{adbc.INGEST_OPTION_TARGET_TABLE: table, **_APPEND})
+            self._statement.bind_stream(whole)
             with Waiting("writing", self.path):
-                self._cursor.adbc_ingest(table, data, mode="append")
-        except adbc_driver_manager.Error as error:
+                self._statement.execute_update()
+        except adbc.Error as error:
             raise _translated(error, self.path) from error
 
     def insert(self, table: str, values: dict[str, Any]) -> None:
