@@ -8,7 +8,7 @@ from dxfd.convert.build.means import Means
 from dxfd.convert.read.extras import Applications, Bodies
 from dxfd.convert.read.skim import Skim
 from dxfd.convert.read.source import Source
-from dxfd.convert.types import ConvertOptions
+from dxfd.convert.types import ConvertOptions, Detail
 
 
 def means_of(options: ConvertOptions, found: Skim, source: Source, metres: float) -> Means:
@@ -18,6 +18,6 @@ def means_of(options: ConvertOptions, found: Skim, source: Source, metres: float
         low, high = (np.array(corner) * metres for corner in found.extents)
         clip = low, high
     return Means(
-        tolerance_m=options.tolerance_m, clip=clip, limits=options.limits,
+        tolerance_m=options.tolerance_m, clip=clip, limits=options.limits, boxes=options.detail is Detail.BOX,
         application=Applications(source, found.sections, found.codec).of, body=Bodies(source, found.sections).of,
     )  # fmt: skip

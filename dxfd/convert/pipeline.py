@@ -75,7 +75,7 @@ from dxfd.convert.types import (
     ResumePolicy,
     ShouldLeave,
 )
-from dxfd.convert.write import clashes, guid, rows
+from dxfd.convert.write import clashes, guid, rows, walls
 from dxfd.convert.write.bodies import Kept
 from dxfd.convert.write.database import Database
 from dxfd.convert.write.drawing import write_georeference, write_layers
@@ -610,7 +610,11 @@ class _Run:
         memory.trim()
         wanted = self.options.clashes or self.options.separate
         checks = partial(clashes.check, database, separate=self.options.separate) if wanted else None
-        finish(database, self.checkpoint.elements_written, self.spool, self._finishing_step, checks)
+        joins = None if self.plan.walls is None else partial(walls.join, database, self.plan.walls)
+        elements = finish(
+            database, self.checkpoint.elements_written, self.spool, self._finishing_step, joins=joins, checks=checks
+        )
+        self.checkpoint = replace(self.checkpoint, elements_written=elements)
 
     def _finishing_step(self, _name: str) -> None:
         self._advanced(Phase.INDEX)
@@ -633,7 +637,7 @@ class _Run:
             peak_rss_bytes=memory.peak_rss(), issues=dict(issues), incomplete=self.incomplete,
             warnings=_warnings(database),
             dwg_note=self.source.made.note if self.source.made else "", exploded=done.entities_exploded,
-            content_read=done.content_read, content_matched=done.content_matched,
+            content_read=done.content_read, content_matched=done.content_matched, walls=walls.counts(database),
         )  # fmt: skip
 
     def _report_rows(self, report: Report) -> dict[str, Any]:
@@ -693,6 +697,11 @@ class _LazyBlocks(Blocks):
         """Return the extents; see Blocks."""
         self._load()
         return super().extents(name)
+
+    def solid(self, name: str) -> Any:
+        """Return the body; see Blocks."""
+        self._load()
+        return super().solid(name)
 
     def take_notes(self) -> Iterator[tuple[str, str]]:
         """Yield what was met since the last call."""

@@ -1,7 +1,8 @@
-"""Block definitions: the extents of each, nested ones included. Built once from the BLOCKS section, by chunks.
+"""Block definitions: extents and faces of each, nested ones included. Built once from the BLOCKS section, by chunks.
 
-Keeps six numbers a block and a few arrays for nested references: memory grows with the definitions, not with what is
-inserted. Blocks that contain themselves and nesting deeper than the limit are cut there and reported.
+Keeps six numbers a block, its faces (content.py), and a few arrays for nested references: memory grows with the
+definitions, not with what is inserted. Blocks that contain themselves and nesting deeper than the limit are cut there
+and reported.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Final
 import numpy as np
 from msgspec import Struct, field
 
-from dxfd.convert.build import thick
+from dxfd.convert.build import content, thick
 from dxfd.convert.build.geometry import COLUMNAR, FACE_KINDS, PATH_KINDS, bad_entities, polylines, simple
 from dxfd.convert.build.inserts import Placed, filled, world_extents
 from dxfd.convert.build.means import PLAIN, Means
@@ -38,6 +39,9 @@ class _Block(Struct):
     low: Floats = field(default_factory=lambda: np.full(3, np.inf))
     high: Floats = field(default_factory=lambda: np.full(3, -np.inf))
     nested: list[tuple[list[str], Placed]] = field(default_factory=list)
+    faces: list[content.Solid] = field(default_factory=list)
+    points: int = 0
+    """Of its faces; they are not kept beyond content.MOST_POINTS."""
 
 
 class Blocks:
@@ -52,6 +56,10 @@ class Blocks:
         self._known: dict[str, tuple[Floats, Floats]] = {}
         self._told: set[tuple[str, str, str]] = set()
         self._damages = 0
+        self._points = 0
+        self._solids: dict[str, tuple[content.Solid, int]] = {}
+        self._held = 0
+        self._without: set[str] = set()
         self.notes: list[tuple[str, str]] = []
         """(issue code, message) met while resolving."""
 
@@ -71,6 +79,55 @@ class Blocks:
         """Return low and high (3,) from the base point; None if the block is missing or has no extents."""
         low, high = self._resolve(name.upper(), ())
         return (low, high) if bool((low <= high).all()) else None
+
+    def solid(self, name: str) -> content.Solid | None:
+        """Return the body of the faces in a block, from the base point; None if it has none, or one too large."""
+        if name.upper() in self._without:
+            return None
+        try:
+            found = self._gathered(name.upper(), 0, ())[0]
+        except _NoSolidError as error:
+            self._without.add(name.upper())
+            if str(error):
+                self.notes.append(("block_content", str(error)))
+            return None
+        return found if content.is_spatial(found) else None
+
+    def _gathered(self, name: str, depth: int, above: tuple[str, ...]) -> tuple[content.Solid, int]:
+        """Return the faces of a block and those nested in it, and how many levels lie below it."""
+        if name in above or depth > self._means.limits.block_depth:
+            raise _NoSolidError  # told with the extents
+        known = self._solids.get(name)
+        block = self._blocks.get(name)
+        if known is not None:
+            if depth + known[1] > self._means.limits.block_depth:
+                raise _NoSolidError
+            return known
+        if block is None:
+            return content.NOTHING, 0
+        points, height = block.points, 0
+        found = list(block.faces)
+        for children, where in block.nested:
+            for row, child in enumerate(children):
+                inner, levels = self._gathered(child, depth + 1, (*above, name))
+                height = max(height, levels + 1)
+                points += len(inner.points) * int(where.columns[row] * where.rows[row])
+                if points > content.MOST_POINTS:
+                    break
+                if len(inner.faces):
+                    found.append(content.laid_out(inner, where, row))
+        if points > content.MOST_POINTS or (points and self._points > content.MOST_KEPT):
+            raise _NoSolidError(
+                f"block {block.name!r}: its faces, or those of all blocks, are too many: references to it are boxes"
+            )
+        whole = content.joined(found)
+        made = content.welded(content.Solid(whole.points - block.base, whole.faces))
+        self._held += len(made.points)
+        if self._held > content.MOST_KEPT:
+            self._held = len(made.points)
+            self._solids.clear()
+        self._solids[name] = made, height
+        return made, height
 
     def _read(self, chunk: Chunk) -> None:
         codec = self._codec
@@ -106,9 +163,24 @@ class Blocks:
 
         for shape in self._shapes(chunk, of, number_of, owner):
             _widen(shape, number_of, owner)
+            if isinstance(shape, Meshes) and not self._means.boxes:
+                self._keep(shape, number_of, owner)
         members = np.sort(np.concatenate([of(kind) for kind in REFERENCES]))
         if len(members):
             self._nest(chunk, members, number_of, owner)
+
+    def _keep(self, shape: Meshes, number_of: Ints, owner: list[_Block | None]) -> None:
+        """Keep the faces of blocks, while they are not too many."""
+        for number, solid in content.parts(shape, number_of):
+            block = owner[number]
+            if block is None:
+                continue
+            block.points += len(solid.points)
+            self._points += len(solid.points)
+            if block.points > content.MOST_POINTS or self._points > content.MOST_KEPT:
+                block.faces.clear()
+            else:
+                block.faces.append(content.Solid(solid.points.copy(), solid.faces))
 
     def _damaged(self, message: str, line: int) -> None:
         """Note a place from which on content is missing, up to the next entity; raise if there are too many."""
@@ -134,9 +206,14 @@ class Blocks:
                 else (simple(kind, group(chunk, members), metres, tolerance_m),)
             )  # fmt: skip
             for shape in made:
-                yield shape
-                if along is not None:
+                if along is None:
+                    yield shape
+                elif isinstance(shape, Meshes):
+                    yield thick.thickened(shape, along) if kind in FACE_KINDS else shape
+                else:
+                    yield shape
                     yield _moved(shape, along)
+                    yield from content.thick_paths(shape, along)
         kinds = [kind for kind in chunk.kinds if kind not in COLUMNAR and kind not in REFERENCES and kind not in _FRAME]
         rest = others(chunk, kinds, of, self._codec, metres, self._means)
         self._tell(chunk, rest.failed, number_of, owner)
@@ -221,11 +298,11 @@ def _widen(shape: Paths | Meshes, number_of: Ints, owner: list[_Block | None]) -
             block.high = np.maximum(block.high, high[row])
 
 
-def _moved(shape: Paths | Meshes, along: Floats) -> Paths | Meshes:
-    """Return the shape where thickness takes it; (E, 3) `along`."""
+def _moved(shape: Paths, along: Floats) -> Paths:
+    """Return paths where thickness takes them; (E, 3) `along`."""
     way = along[shape.entity]
-    if isinstance(shape, Paths):
-        return Paths(shape.entity, shape.offset, shape.points + np.repeat(way, shape.counts, axis=0), shape.closed)
-    counts = np.diff(shape.vertex_offset)
-    moved = shape.vertices + np.repeat(way, counts, axis=0)
-    return Meshes(shape.entity, shape.vertex_offset, moved, shape.face_offset, shape.faces)
+    return Paths(shape.entity, shape.offset, shape.points + np.repeat(way, shape.counts, axis=0), shape.closed)
+
+
+class _NoSolidError(Exception):
+    """A block's faces make no body; the text is what is to be told."""

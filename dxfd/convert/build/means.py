@@ -30,12 +30,14 @@ class Means(Struct, frozen=True, kw_only=True):
         clip: low and high corner (3,) in metres where RAY and XLINE end; None = they are left out.
         application: what CLASSES says of a type, or of the number of a proxy's class, in words; "" = nothing.
         limits: what one entity may ask for.
+        boxes: references to blocks are boxes, whatever faces the blocks hold.
         body: the binary ACIS data of an entity by its handle (capitals); empty if there is none.
     """
 
     tolerance_m: float = TOLERANCE_M
     clip: tuple[Floats, Floats] | None = None
     limits: Limits = DEFAULT_LIMITS
+    boxes: bool = False
     application: Callable[[str, int], str] = _none
     body: Callable[[str], bytes] = _nothing
 

@@ -16,11 +16,13 @@ from msgspec import Struct, field
 
 from dxfd.convert.build import bodies, ground, thick
 from dxfd.convert.build.blocks import Blocks
+from dxfd.convert.build.content import Body
 from dxfd.convert.build.frame import euler_xyz, to_world
 from dxfd.convert.build.geometry import COLUMNAR, FACE_KINDS, PATH_KINDS, POINT_KINDS, polylines, simple
 from dxfd.convert.build.inserts import Placed, filled, placed, world_extents
 from dxfd.convert.build.means import PLAIN, Means
 from dxfd.convert.build.measures import Measures, take, thickened, wished
+from dxfd.convert.build.natives import Natives, sizes
 from dxfd.convert.build.others import others
 from dxfd.convert.build.portable import THINNEST_M, Solids, within_reach
 from dxfd.convert.build.ragged import (
@@ -85,6 +87,7 @@ class Builder:
         self._codec = codec
         self._metres = metres
         self._blocks = blocks
+        self._natives = Natives(blocks)
         self._means = means
 
     def build(
@@ -199,7 +202,7 @@ class Builder:
     def _references(
         self, where: Placed, names: tuple[list[str], Ints], measures: Measures, failed: dict[int, tuple[str, str]]
     ) -> Built:
-        """Return references as boxes of their blocks' extents; equal boxes share one body."""
+        """Return references as the faces in their blocks, else as boxes of their extents; equal bodies are shared."""
         members = where.entity
         distinct, number = names
         boxes = [self._blocks.extents(name) for name in distinct]
@@ -217,18 +220,23 @@ class Builder:
         flat = size[:, 2] < THINNEST_M
         center[:, 2] += np.where(flat, height / 2, 0.0)
         size[:, 2] = np.where(flat, height, size[:, 2])
+        which, shown = self._natives.of(where, distinct, number)
+        native = which >= 0
+        if shown:
+            center[native] = np.array([body.center for body in shown])[which[native]]
         world_low, world_high = world_extents(where, center, size)
+        reach = np.where(native[:, None], sizes(which, shown, where.turn), world_high - world_low)
         middle = where.at + to_world(center, where.turn)
         middle[:, 2] += np.where(np.abs(where.at[:, 2]) < 1e-9, measures.elevation(members), 0.0)
-        keep = within_reach(middle) & within_reach(world_high - world_low)
+        keep = within_reach(middle) & within_reach(reach)
         for entity in members[~keep].tolist():
             failed[entity] = ("out_of_range", "a coordinate is not finite or out of range")
         keep &= np.array([int(e) not in failed for e in members], dtype=np.bool_)
         rows = np.flatnonzero(keep)
-        shared, made = _shared_boxes(size[rows])
+        shared, made = _shared(size[rows], which[rows], shown)
         none = pa.array([], type=pa.binary())
         return Built(
-            members[rows], middle[rows], (world_high - world_low)[rows], euler_xyz(where.turn[rows]),
+            members[rows], middle[rows], reach[rows], euler_xyz(where.turn[rows]),
             np.full(len(rows), np.nan), np.empty(0, dtype=np.int64), none, none, shared, made,
         )  # fmt: skip
 
@@ -256,6 +264,17 @@ def _own(made: Solids) -> Built:
     )  # fmt: skip
 
 
+def _shared(size: Floats, which: Ints, shown: list[Body]) -> tuple[list[str], dict[str, Shared]]:
+    """Return the key of each reference's body, a box where it shows none of the block's own, and the bodies."""
+    boxed = np.flatnonzero(which < 0)
+    of_box, made = _shared_boxes(size[boxed])
+    keys = [shown[k].key if k >= 0 else "" for k in which.tolist()]
+    for row, key in zip(boxed.tolist(), of_box, strict=True):
+        keys[row] = key
+    made |= {body.key: Shared(body.key, body.vertices, body.faces) for body in shown}
+    return keys, {key: made[key] for key in dict.fromkeys(keys)}  # in order of first use, whatever else the chunk holds
+
+
 def _shared_boxes(size: Floats) -> tuple[list[str], dict[str, Shared]]:
     """Return each box's key and the distinct boxes; sizes are taken to a tenth of a millimetre, so that equals meet."""
     rounded = np.round(size, 4) + 0.0
@@ -265,7 +284,7 @@ def _shared_boxes(size: Floats) -> tuple[list[str], dict[str, Shared]]:
     keys = [""] * len(distinct)
     made: dict[str, Shared] = {}
     vertices = bodies.box_vertices(distinct).astype("<f4")
-    for at in range(len(first)):  # in order of first use, whatever else the chunk holds
+    for at in range(len(first)):
         blob = vertices[at].tobytes()
         key = hashlib.sha256(blob + faces).hexdigest()
         keys[at] = key

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from dxfd.convert.account import EXPLODED, Account, settle
 from dxfd.convert.build import colors
 from dxfd.convert.build.blocks import Blocks
+from dxfd.convert.build.content import Solid
 from dxfd.convert.build.geometry import bad_entities
 from dxfd.convert.build.ground import lies_flat
 from dxfd.convert.build.inserts import placed
@@ -146,6 +147,11 @@ class _Grown(Blocks):
         """Return the extents; see Blocks."""
         found = self._inner.extents(name)
         return None if found is None else (found[0] * self._factor, found[1] * self._factor)
+
+    def solid(self, name: str) -> Solid | None:
+        """Return the body; see Blocks."""
+        found = self._inner.solid(name)
+        return None if found is None else Solid(found.points * self._factor, found.faces)
 
 
 def references(
