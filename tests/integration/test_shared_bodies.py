@@ -10,6 +10,7 @@ import pytest
 from dxfd.convert.types import Detail, Left, ResumePolicy
 from dxfd.convert.write import bodies
 from dxfd.errors import ResumeImpossibleError
+from tests.bench import instancing
 from tests.support import convert as cv
 
 MANY = 400
@@ -132,3 +133,10 @@ def test_another_level_of_detail_does_not_go_on_with_an_interrupted_run(tmp_path
         cv.convert(source, templates=rules, batch_size=50, leave=lambda: "pause")
     with pytest.raises(ResumeImpossibleError, match="detail"):
         cv.convert(source, templates=rules, batch_size=50, detail=Detail.BOX, resume=ResumePolicy.RESUME)
+
+
+def test_a_drawing_of_blocks_takes_a_third_at_most_of_what_a_body_an_element_would(tmp_path):
+    size = instancing.measured(tmp_path, 600, solid=True)
+    assert size.elements == 600
+    assert size.bodies == len(instancing.NAMES)
+    assert size.ratio > 3
