@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from dxfd.convert.build import areas, thick
+from dxfd.convert.build import areas, bodies, thick
 from dxfd.convert.build.others import Others
 from dxfd.convert.build.ragged import Bools, Floats, Ints, Meshes, Paths, offsets, picked
 from dxfd.convert.build.solids import Wish
@@ -84,6 +84,22 @@ def thickened(paths: Paths, wish: Wish, along: Floats, meshes: list[Meshes]) -> 
     return kept, Wish(
         wish.recipe[left], wish.width[left], height[left], wish.diameter[left], wish.circle[left], wish.plain[left],
         wish.dot[left],
+    )  # fmt: skip
+
+
+def outlines(made: Meshes, measures: Measures, along: Floats | None) -> tuple[Paths | None, Meshes]:
+    """Return level figures (SOLID, TRACE) that rules raise, as outlines, and the others; what is thick is a body."""
+    rings = Paths(made.entity, made.vertex_offset, made.vertices, np.ones(len(made.entity), dtype=np.bool_))
+    raised = np.isin(measures.recipe(made.entity), _RAISED) & bodies.can_stand(rings)
+    if along is not None:
+        raised &= ~along[made.entity].any(axis=1)
+    if not bool(raised.any()):
+        return None, made
+    rows, left = np.flatnonzero(raised), np.flatnonzero(~raised)
+    counts = np.diff(made.vertex_offset)
+    return rings.take(rows), Meshes(
+        made.entity[left], offsets(counts[left]), made.vertices[picked(made.vertex_offset, left)],
+        offsets(np.diff(made.face_offset)[left]), made.faces[picked(made.face_offset, left)],
     )  # fmt: skip
 
 

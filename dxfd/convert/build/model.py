@@ -21,7 +21,7 @@ from dxfd.convert.build.frame import euler_xyz, to_world
 from dxfd.convert.build.geometry import COLUMNAR, FACE_KINDS, PATH_KINDS, POINT_KINDS, polylines, simple
 from dxfd.convert.build.inserts import Placed, filled, placed, world_extents
 from dxfd.convert.build.means import PLAIN, Means
-from dxfd.convert.build.measures import Measures, take, thickened, wished
+from dxfd.convert.build.measures import Measures, outlines, take, thickened, wished
 from dxfd.convert.build.natives import Natives, sizes
 from dxfd.convert.build.others import others
 from dxfd.convert.build.portable import THINNEST_M, Solids, within_reach
@@ -111,6 +111,7 @@ class Builder:
             return members[wanted[members]]
 
         metres, tolerance_m = self._metres, self._means.tolerance_m
+        measures = Measures(rule, rules)
         curves: list[Paths] = []
         meshes: list[Meshes] = []
         for kind in PATH_KINDS:
@@ -135,8 +136,9 @@ class Builder:
             if len(members := of(kind)):
                 made = simple(kind, group(chunk, members), metres)
                 if isinstance(made, Meshes):
+                    outline, made = (None, made) if kind == "3DFACE" else outlines(made, measures, along)
+                    curves += [] if outline is None else [outline]
                     meshes.append(made if along is None else thick.thickened(made, along))
-        measures = Measures(rule, rules)
         pictures, undrawn = self._pictures(chunk, of)
         kinds = [kind for kind in chunk.kinds if kind not in COLUMNAR]
         rest = others(
