@@ -103,7 +103,7 @@ def test_a_share_that_hangs_is_given_up_after_its_time_and_tried_again(small):
 
 
 def test_a_commit_that_hangs_is_given_up_too(small):
-    with daemon(faults="write.commit=hang", worker_timeout_s="2s") as dxfd:
+    with daemon(faults="write.commit=hang", worker_timeout_s="5s") as dxfd:
         job = dxfd.submit(small, dxfd.folder / "a.db")
         assert dxfd.wait_final(job.id).state is JobState.SUCCEEDED
         assert causes(dxfd, job.id) == ["hung", "finished"]
@@ -161,12 +161,12 @@ def test_a_drawing_that_is_cut_off_under_the_worker_publishes_nothing_of_it(dxfd
 
 
 def test_a_daemon_that_was_stopped_does_not_take_its_workers_for_hung(large):
-    with daemon(worker_timeout_s="2s") as dxfd:
+    with daemon(worker_timeout_s="5s") as dxfd:
         job = dxfd.submit(large, dxfd.folder / "a.db", options=MANY)
         worker = dxfd.wait_batch(job.id, 1).pid
         os.kill(worker, signal.SIGSTOP)  # so that it has nothing to say when the daemon goes on
         os.kill(dxfd.pid, signal.SIGSTOP)
-        time.sleep(6.5)  # longer than any timeout: this is the fault itself
+        time.sleep(6.5)  # longer than the worker's time: this is the fault itself
         os.kill(dxfd.pid, signal.SIGCONT)
         wait_for(lambda: dxfd.log_lines("daemon_stood_still"))
         os.kill(worker, signal.SIGCONT)

@@ -25,7 +25,7 @@ def test_a_wait_ends_with_its_time(dxfd):
     started = time.monotonic()
     reply = dxfd.call("wait", Wait(job_id=job.id, rev=job.rev, timeout_s=0.3))
     assert not reply.final
-    assert 0.25 < time.monotonic() - started < 3
+    assert 0.25 < time.monotonic() - started < 10
 
 
 def test_a_wait_is_answered_before_the_client_gives_up(dxfd):
@@ -40,4 +40,4 @@ def test_waiting_for_a_job_that_has_ended_is_answered_at_once(dxfd):
     dxfd.wait_final(job.id)
     started = time.monotonic()
     assert dxfd.call("wait", Wait(job_id=job.id, rev=10**6, timeout_s=20)).final
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10  # not the 20 s of the request

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sqlite3
 
 import numpy as np
@@ -16,7 +17,7 @@ from dxfd.export.source import Source
 from tests.support import convert as cv
 from tests.support import exports
 from tests.support.corpus import real_drawing
-from tests.support.ifc_check import checked
+from tests.support.ifc_check import Checker
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,13 @@ def building(tmp_path_factory):
 def ifc_of(database, output, schema=Schema.IFC4, **more):
     with Source(database) as source:
         return export_ifc(source, output, schema, **more)
+
+
+@pytest.fixture(scope="module")
+def checked():
+    """What ifcopenshell finds wrong with a file, and where the bodies are."""
+    with Checker() as checker:
+        yield checker
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +164,7 @@ def test_a_damaged_database_is_told_and_leaves_nothing(building, tmp_path, capsy
     assert [p.name for p in tmp_path.iterdir()] == ["bad.db"]
 
 
-def test_a_map_conversion_comes_from_the_drawings_geodata(building, tmp_path):
+def test_a_map_conversion_comes_from_the_drawings_geodata(checked, building, tmp_path):
     database = tmp_path / "map.db"
     database.write_bytes(building.read_bytes())
     with contextlib.closing(sqlite3.connect(database)) as connection, connection:
@@ -181,7 +189,7 @@ def test_a_map_conversion_comes_from_the_drawings_geodata(building, tmp_path):
     assert checked(tmp_path / "map.ifc")["issues"] == {}
 
 
-def test_storeys_lie_at_their_elevation_and_elements_where_they_were(building, lines, tmp_path):
+def test_storeys_lie_at_their_elevation_and_elements_where_they_were(checked, building, lines, tmp_path):
     database = tmp_path / "high.db"
     database.write_bytes(building.read_bytes())
     with contextlib.closing(sqlite3.connect(database)) as connection, connection:
@@ -205,7 +213,7 @@ def test_the_class_table_is_that_of_the_schemas():
 
 
 @pytest.mark.parametrize("schema", list(Schema))
-def test_the_building_is_valid_and_every_body_is_where_the_database_has_it(building, tmp_path, schema):
+def test_the_building_is_valid_and_every_body_is_where_the_database_has_it(checked, building, tmp_path, schema):
     ifc_of(building, tmp_path / "out.ifc", schema)
     found = checked(tmp_path / "out.ifc", geometry=True)
     assert (found["issues"], found["schema"]) == ({}, schema.identifier)
@@ -221,6 +229,16 @@ def test_the_building_is_valid_and_every_body_is_where_the_database_has_it(build
         assert np.abs(boxes[guid] - [center - size / 2, center + size / 2]).max() < 1e-4
 
 
+def test_what_breaks_a_rule_is_found_in_every_file(checked, building, tmp_path):
+    path = tmp_path / "broken.ifc"
+    ifc_of(building, path)
+    sound = path.read_text()
+    assert checked(path)["issues"] == {}
+    for _ in range(2):
+        path.write_text(re.sub(r"(IFCEXTRUDEDAREASOLID\(.*?),[\d.]+\);", r"\1,-1.);", sound, count=1))
+        assert any("SELF > 0" in message for message in checked(path)["issues"])
+
+
 REAL = (
     "arch/skymakerolof+dxf__floorplan.dxf",
     "mep/red1oon+bim-ootb__DX_PLUMBING.dxf",
@@ -229,7 +247,7 @@ REAL = (
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_real_drawings_are_valid(tmp_path, name):
+def test_real_drawings_are_valid(checked, tmp_path, name):
     run = cv.convert(real_drawing(name), tmp_path / "real.db")
     found = ifc_of(run.output, tmp_path / "real.ifc")
     assert found.elements == run.report.elements_written

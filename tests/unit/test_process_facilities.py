@@ -98,7 +98,7 @@ def test_the_watchdog_is_patted_at_a_third_of_its_interval(tmp_path):
             while not _waiting(manager):
                 notifier.pat_watchdog()
             assert manager.recv(1000) == b"WATCHDOG=1"
-        assert 0.09 < time.monotonic() - started < 0.3
+        assert time.monotonic() - started > 0.09
 
 
 def test_a_watchdog_meant_for_another_process_is_not_ours():
