@@ -8,7 +8,7 @@ import pytest
 from ezdxf.acis.api import body_from_mesh, export_dxf
 from ezdxf.render import forms
 
-from dxfd.convert.build import acis
+from dxfd.convert.build import acis, acis_extents, sat
 from dxfd.convert.session import configuration, fingerprint
 from tests.support import convert as cv
 
@@ -208,7 +208,7 @@ def test_flat_solids_keep_their_faces_in_text_and_in_binary(tmp_path, version):
 def test_a_curved_body_is_told_by_the_box_of_its_circles_and_spheres():
     head = ["700 0 1 0", "@8 x", "1 1e-06 1e-10 #"]
     sphere = ["sphere-surface $-1 -1 $-1 5 0 0 2 1 0 0 0 0 1 forward_v I I I I #"]
-    low, high = acis.box([*head, *sphere])
+    low, high = acis_extents.box(sat.records([*head, *sphere]))
     assert (low.tolist(), high.tolist()) == ([3, -2, -2], [7, 2, 2])
     cylinder = []
     for k, z in enumerate((0, 9)):
@@ -218,9 +218,9 @@ def test_a_curved_body_is_told_by_the_box_of_its_circles_and_spheres():
             f"point $-1 -1 $-1 4 0 {z} #",
             f"ellipse-curve $-1 -1 $-1 0 0 {z} 0 0 1 4 0 0 1 I I #",
         ]
-    low, high = acis.box([*head, *cylinder])
+    low, high = acis_extents.box(sat.records([*head, *cylinder]))
     assert (low.tolist(), high.tolist()) == ([-4, -4, 0], [4, 4, 9])
-    assert acis.faces([*head, *sphere]) is None
+    assert acis.faces(sat.records([*head, *sphere])) is None
 
 
 @pytest.mark.parametrize("clip", [False, True])

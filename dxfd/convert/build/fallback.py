@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from msgspec import Struct, field
 
-from dxfd.convert.build import acis, plain
+from dxfd.convert.build import acis, acis_extents, plain, sat
 from dxfd.convert.build.means import PLAIN, Means
 from dxfd.convert.build.ragged import Floats, Ints
 from dxfd.convert.build.splines import Curve
@@ -204,16 +204,17 @@ def _line(corners: Iterable[Any], metres: float) -> Shape:
 def _from_body(kind: str, text: str, metres: float, means: Means) -> Shape:
     tags = list(plain.pairs(text))
     handle = next((value.strip() for code, value in tags if code == 5), "")
-    data: Any = acis.sat_lines(tags) or means.body(handle)
+    data: Any = sat.sat_lines(tags) or means.body(handle)
     if not data:
         raise NoGeometryError("acis_not_read", f"{kind} {handle}: its body is not in the drawing")
-    made = acis.faces(data)
+    body = sat.records(data)
+    made = acis.faces(body, means.tolerance_m / metres)
     if made is not None:
         vertices, faces = made
         if len(vertices) > means.limits.entity_vertices:
             raise NoGeometryError("too_many_vertices")
         return Shape(vertices=_checked(vertices * metres), faces=faces)
-    corners = acis.box(data)
+    corners = acis_extents.box(body)
     if corners is None:
         raise NoGeometryError("acis_not_read", f"{kind} {handle}: its vertices span no box")
     return _box(np.array(corners) * metres, f"{kind}: of a body with curved faces only its box is told")
