@@ -65,6 +65,8 @@ _OPTIONS: Final = (
     option("--separate", is_flag=True, help="Raise services until clearances are kept, then predict clashes."),
     option("--first", type=click.Choice(["all", "structure"]), default="all", show_default=True,
            help="Structure and walls in a pass of their own."),
+    option("--walls", type=click.Choice(["auto", "lines", "pairs"]),
+           help="Walls of lines, or of pairs of them (a setting)."),
     option("--dwg-converter", type=click.Choice(["auto", "acadsharp", "dwg2dxf", "oda", "off"]),
            help="What makes DXF of a DWG drawing (a setting)."),
     option("--dwg-timeout", type=Duration(), metavar="TIME", help="Time it may take (a setting)."),
@@ -121,6 +123,7 @@ def job_options(given: dict[str, Any]) -> JobOptions:
             clashes=given["clashes"],
             separate=given["separate"],
             first=given["first"],
+            walls=given["walls"] or "",
         ),
         limits=JobLimits(
             max_entity_bytes=given["max_entity_size"] or 0,

@@ -375,7 +375,7 @@ def _again(options: ConvertOptions, settings: Settings) -> list[str]:
         words.append("--vacuum")
     if options.dwg.converter != settings.dwg_converter:
         words += ["--dwg-converter", options.dwg.converter]
-    return words + again(options, settings) + again_chosen(options, settings.detail) + again_built(options)
+    return words + again(options, settings) + again_chosen(options, settings.detail) + again_built(options, settings)
 
 
 def _tell_report(report: Report, chosen: _Chosen) -> None:
@@ -404,6 +404,8 @@ def summary(report: Report) -> list[str]:
         codes = sorted(report.issues.items(), key=lambda item: -item[1])[:REASONS_SHOWN]
         lines.append(f"  {count(report.errors)} faulty: " + ", ".join(f"{code} {count(n)}" for code, n in codes))
     lines += [f"  WARNING: {safe(words)}" for words in report.warnings]
+    if report.walls:
+        lines.append(f"  {_walls(report.walls)}")
     if report.incomplete:
         lines.append(f"  INCOMPLETE: the drawing is {safe(report.incomplete)}; what is there was converted")
     if report.resumed_from:
@@ -415,6 +417,14 @@ def summary(report: Report) -> list[str]:
     facts = (duration(report.elapsed_s), rate(report.entities_per_s), f"peak memory {size(report.peak_rss_bytes)}")
     lines.append("  " + ", ".join(fact for fact in facts if fact))
     return lines
+
+
+def _walls(found: dict[str, int]) -> str:
+    """Return what became of walls drawn as pairs of lines."""
+    made = f"{counted(found['walls'], 'wall')} of {counted(found['pairs'], 'pair')} of lines"
+    ends = f"{counted(found['corners'] + found['sides'], 'end')} joined, {counted(found['openings'], 'opening')}"
+    used = counted(found["lines"] + found["lines_shortened"], "line")
+    return f"{made}: {ends}; {used} used, {count(found['lines_alone'])} left alone"
 
 
 def _reasons(report: Report, outcome: str, origin: str) -> list[tuple[str, int]]:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 HEIGHTS: Final = ("auto", "drawing", "mixed", "rules")
 FIRST: Final = ("all", "structure")
+WALLS: Final = ("auto", "lines", "pairs")
+_SET: Final = frozenset({"heights", "walls"})
+"""Options that a setting says where the command line does not."""
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _OPTIONS: Final = (
@@ -29,6 +32,8 @@ _OPTIONS: Final = (
     click.option("--separate", is_flag=True, help="Raise services until clearances are kept, then predict clashes."),
     click.option("--first", type=click.Choice(FIRST), default="all", show_default=True,
                  help="Structure and walls in a pass of their own, before the rest."),
+    click.option("--walls", type=click.Choice(WALLS),
+                 help="Each line is a wall, or pairs of them are, joined and with openings (setting walls, auto)."),
 )  # fmt: skip
 
 
@@ -42,6 +47,7 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     clashes: bool
     separate: bool
     first: str
+    walls: str | None
 
 
 def building_options(command: _Command) -> _Command:
@@ -61,22 +67,22 @@ def applied(options: ConvertOptions, chosen: Chosen, settings: Settings) -> Conv
     """Return the options with what was said of the building, else what the settings say."""
     from msgspec.structs import replace
 
-    from dxfd.convert.types import First, Heights
+    from dxfd.convert.types import First, Heights, Walls
 
     building = chosen.building or (Path(settings.building) if settings.building else None)
     return replace(
         options, building=building.absolute() if building else None, storey=chosen.storey,
         heights=Heights(chosen.heights or settings.heights), region=chosen.region, clashes=chosen.clashes,
-        separate=chosen.separate, first=First(chosen.first),
+        separate=chosen.separate, first=First(chosen.first), walls=Walls(chosen.walls or settings.walls),
     )  # fmt: skip
 
 
-def again(options: ConvertOptions) -> list[str]:
+def again(options: ConvertOptions, settings: Settings) -> list[str]:
     """Return the words that the next run needs to fit to this one."""
     plain = type(options)(source=options.source, output=options.output)
     words: list[str] = []
-    for name in ("building", "storey", "heights", "region", "first"):
+    for name in ("building", "storey", "heights", "region", "first", "walls"):
         value = getattr(options, name)
-        if value != getattr(plain, name):
+        if value != (getattr(settings, name) if name in _SET else getattr(plain, name)):
             words.append(f"--{name}={value}")
     return words + [f"--{name}" for name in ("clashes", "separate") if getattr(options, name)]

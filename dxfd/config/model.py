@@ -193,6 +193,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             choices=("body", "box"),
         ),
     ] = "body"
+    walls: Annotated[
+        str,
+        _meta(
+            Kind.CHOICE,
+            "What walls are made of. lines: each line is one. pairs: two side by side are one, joined, with openings. "
+            "auto: as the building file says, else lines.",
+            choices=("auto", "lines", "pairs"),
+        ),
+    ] = "auto"
     max_entity_s: Annotated[
         float,
         _meta(Kind.SECONDS, "Processor time for the geometry of one spline, hatch, solid or the like; 0: no bound."),

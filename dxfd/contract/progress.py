@@ -141,6 +141,8 @@ class Building(msgspec.Struct, frozen=True, kw_only=True):
     """Before that, raise services until their clearances are kept."""
     first: str = "all"
     """all, structure: what is converted first."""
+    walls: str = ""
+    """auto, lines, pairs: what walls are made of; empty: as the daemon is set."""
 
 
 class WorkOrder(msgspec.Struct, frozen=True, kw_only=True):

@@ -52,6 +52,8 @@ def check_options(options: JobOptions) -> None:
         _number(name, getattr(options, name))
     _check_choices(options.choices)
     _check_building(options.building)
+    if options.building.walls == "pairs" and options.choices.detail == "box":
+        raise UsageError("walls of pairs have bodies: they cannot be made with boxes", hint="leave one of them out")
     _check_limits(options.limits)
     _check_dwg(options.dwg)
 
@@ -69,6 +71,7 @@ def _check_choices(choices: Choices) -> None:
 def _check_building(building: Building) -> None:
     _one_of("heights", building.heights, ("", "auto", "drawing", "mixed", "rules"))
     _one_of("first", building.first, ("all", "structure"))
+    _one_of("walls", building.walls, ("", "auto", "lines", "pairs"))
     if building.file:
         absolute("the building file", building.file)
     if len(building.storey) > _LONGEST_NAME:

@@ -12,6 +12,10 @@
     ceiling_m = 4.2              # of this storey, above its floor
     drawings = ["*-L1-*"]        # file names, with * and ?
 
+    [walls]                      # optional: what walls are made of
+    from = "pairs"               # lines, or pairs of them side by side
+    thickness_max_m = 0.45       # and the other measures of walls/measures.py
+
 Owns the file's format; decides nothing about elements (heights.py).
 """
 
@@ -31,6 +35,7 @@ from msgspec.structs import replace
 
 from dxfd.convert.match import values
 from dxfd.convert.match.rules import DEFAULT_CEILING_M
+from dxfd.convert.walls.measures import STANDARD, Measures
 from dxfd.errors import ConfigError
 
 CEILINGS_M: Final = {"airport": 4.5, "office": 3.5, "hospital": 3.8, "industrial": 5.0, "residential": 2.7}
@@ -43,6 +48,10 @@ _STOREY: Final[dict[str, Callable[[object], Any]]] = {
     "name": values.some_text, "elevation_m": values.elevation, "height_m": values.length, "ceiling_m": values.length,
     "drawings": values.texts,
 }  # fmt: skip
+_WALLS: Final[dict[str, Callable[[object], Any]]] = {
+    "from": values.some_text, **dict.fromkeys(Measures.__struct_fields__, values.length),
+}  # fmt: skip
+_WALLS_FROM: Final = ("lines", "pairs")
 
 
 class Storey(Struct, frozen=True, kw_only=True):
@@ -64,10 +73,19 @@ class Storey(Struct, frozen=True, kw_only=True):
 
 
 class Building(Struct, frozen=True, kw_only=True):
-    """A building with its storeys, from the lowest up."""
+    """A building with its storeys, from the lowest up.
+
+    Attributes:
+        name: of it.
+        storeys: one at least.
+        walls_from: what its file says that walls are made of: lines, pairs; "" = it says nothing.
+        walls: what counts as a wall of two lines.
+    """
 
     name: str = "Building"
     storeys: tuple[Storey, ...] = (Storey(name="Level 0"),)
+    walls_from: str = ""
+    walls: Measures = STANDARD
 
     def storey_of(self, drawing: str, named: str) -> Storey | None:
         """Return the storey that a drawing is of: the one named, else by the file's name, else the only one.
@@ -121,8 +139,15 @@ def parse(text: str, file: str) -> Building:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file}: not valid TOML: {error}") from None
-    _known(document, {"building", "storey"}, file)
+    _known(document, {"building", "storey", "walls"}, file)
     head = _table(document.get("building", {}), _BUILDING, f"{file}: [building]")
+    walls = _table(document.get("walls", {}), _WALLS, f"{file}: [walls]")
+    walls_from = walls.pop("from", "")
+    if walls_from and walls_from not in _WALLS_FROM:
+        raise ConfigError(f"{file}: [walls], from must be one of {' '.join(_WALLS_FROM)}, not {walls_from!r}")
+    measures = Measures(**walls)
+    if measures.thickness_min_m > measures.thickness_max_m:
+        raise ConfigError(f"{file}: [walls], thickness_min_m is more than thickness_max_m")
     rows = document.get("storey", [])
     if not isinstance(rows, list):
         raise ConfigError(f"{file}: storey must be written as [[storey]]")
@@ -145,7 +170,8 @@ def parse(text: str, file: str) -> Building:
         if below.height_m is None:
             found[found.index(below)] = replace(below, height_m=above.elevation_m - below.elevation_m or None)
     only = Storey(name="Level 0", ceiling_m=ceiling, height_m=head.get("storey_height_m"))
-    return Building(name=head.get("name", "Building"), storeys=tuple(found) or (only,))
+    name, storeys = head.get("name", "Building"), tuple(found) or (only,)
+    return Building(name=name, storeys=storeys, walls_from=walls_from, walls=measures)
 
 
 def _known(table: dict[str, Any], keys: set[str], where: str) -> None:

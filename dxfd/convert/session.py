@@ -18,7 +18,7 @@ from msgspec.structs import asdict
 from dxfd import __version__
 from dxfd.convert.build.portable import FARTHEST_M
 from dxfd.convert.build.units import Units, decide, doubt
-from dxfd.convert.building import load_building
+from dxfd.convert.building import Building, load_building
 from dxfd.convert.dwg.choose import identity
 from dxfd.convert.dwg.text import Way
 from dxfd.convert.heights import Levels, way_of
@@ -29,8 +29,10 @@ from dxfd.convert.read.sample import Sample, sample
 from dxfd.convert.read.skim import Skim
 from dxfd.convert.read.source import Source
 from dxfd.convert.region import Region, region_of
-from dxfd.convert.types import ConvertOptions, Interrupted
+from dxfd.convert.types import ConvertOptions, Detail, Interrupted, Walls
+from dxfd.convert.walls.measures import Measures
 from dxfd.convert.write.output import FORMAT, Checkpoint, partial_of, read_checkpoint, read_sealed, sound
+from dxfd.errors import UsageError
 
 _FAR_M: Final = 10_000.0
 _ORIGIN_STEP_M: Final = 1_000.0
@@ -50,6 +52,7 @@ class Plan(Struct, frozen=True, kw_only=True):
         origin: (x, y, z) metres, subtracted from all coordinates: whole kilometres near the drawing, 0 near 0.
         levels: storeys, and where heights come from.
         region: what is converted; None = everything.
+        walls: what counts as a wall of two lines; None = each line is one.
         notes: (issue code, message) of what in the drawing speaks against this.
     """
 
@@ -58,6 +61,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     origin: tuple[float, float, float]
     levels: Levels
     region: Region | None
+    walls: Measures | None
     notes: tuple[tuple[str, str], ...]
     config: dict[str, Any]
     config_fingerprint: str
@@ -74,11 +78,26 @@ def plan(options: ConvertOptions, found: Skim, rules: RuleSet, source: Source) -
     config = configuration(options, rules, source)
     points = sample(source, found.sections)
     levels = _levels(options, source, points, units.metres)
+    walls = _walls(options, levels.building)
     return Plan(
         rules=rules, units=units, origin=(x, y, 0.0), levels=levels,
         region=region_of(options.region, points, units.metres), notes=tuple(_notes(units, found, points, levels)),
-        config=config, config_fingerprint=fingerprint(config),
+        walls=walls, config=config, config_fingerprint=fingerprint(config),
     )  # fmt: skip
+
+
+def _walls(options: ConvertOptions, building: Building) -> Measures | None:
+    """Return what counts as a wall of two lines; None where walls are made of lines.
+
+    Raises:
+        UsageError: bodies are boxes, in which no line is left.
+    """
+    said = building.walls_from if options.walls is Walls.AUTO else options.walls.value
+    if said != Walls.PAIRS.value:
+        return None
+    if options.detail is Detail.BOX:
+        raise UsageError("walls of pairs have bodies: they cannot be made with boxes", hint="leave out --detail box")
+    return building.walls
 
 
 def _levels(options: ConvertOptions, source: Source, points: Sample, metres: float) -> Levels:
@@ -135,6 +154,7 @@ def configuration(options: ConvertOptions, rules: RuleSet, source: Source) -> di
         "clashes": options.clashes,
         "separate": options.separate,
         "first": options.first.value,
+        "walls": options.walls.value,
     }
 
 

@@ -59,6 +59,17 @@ class Detail(StrEnum):
     """The box of it: eight corners in place of any body with faces."""
 
 
+class Walls(StrEnum):
+    """What a wall is made of."""
+
+    AUTO = "auto"
+    """As the building file says (`[walls]`), else lines."""
+    LINES = "lines"
+    """Each line or closed outline is a wall of its own."""
+    PAIRS = "pairs"
+    """Two lines side by side are one, joined where walls meet, open where a door or window stands."""
+
+
 MODEL: Final = "model"
 ALL: Final = "all"
 BOX: Final = "box"
@@ -184,6 +195,7 @@ class ConvertOptions(Struct, frozen=True, kw_only=True):
         clashes: predict clashes of services with one another and with structure.
         separate: before that, raise services until the clearances are kept.
         first: what is converted first.
+        walls: what walls are made of.
     """
 
     source: Path
@@ -217,6 +229,7 @@ class ConvertOptions(Struct, frozen=True, kw_only=True):
     clashes: bool = False
     separate: bool = False
     first: First = First.ALL
+    walls: Walls = Walls.AUTO
 
 
 class Began(Struct, frozen=True, kw_only=True):
@@ -354,6 +367,9 @@ class Report(Struct, frozen=True, kw_only=True):
     content_matched: int = 0
     warnings: list[str] = field(default_factory=list)
     """What calls the whole result in question: doubtful units, layouts that are not there."""
+    walls: dict[str, int] = field(default_factory=dict)
+    """With walls of pairs: walls, pairs, corners and sides (ends that meet others), openings, lines (used up),
+    lines_shortened, lines_alone. elements_written = matched + content_matched + walls - lines."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types, in the order above."""

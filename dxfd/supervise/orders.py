@@ -63,7 +63,10 @@ def _batch(row: JobRow, settings: Settings) -> int:
 
 def _building(asked: Building, settings: Settings) -> Building:
     return msgspec.structs.replace(
-        asked, file=asked.file or settings.building, heights=asked.heights or settings.heights
+        asked,
+        file=asked.file or settings.building,
+        heights=asked.heights or settings.heights,
+        walls=asked.walls or settings.walls,
     )
 
 

@@ -18,6 +18,7 @@ from dxfd.convert.types import (
     HiddenLayers,
     Limits,
     ResumePolicy,
+    Walls,
 )
 
 
@@ -79,4 +80,5 @@ def _building(building: Building) -> dict[str, Any]:
         "clashes": building.clashes,
         "separate": building.separate,
         "first": First(building.first),
+        "walls": Walls(building.walls or Walls.AUTO),
     }

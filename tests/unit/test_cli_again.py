@@ -44,13 +44,19 @@ def asked(words: list[str], settings: Settings) -> ConvertOptions:
         "--tolerance 1.2345678", "--tolerance 5", "--tolerance 0.1 --clip-endless", "--max-entity-time 12.3456789",
         "--max-entity-size 100000001 --max-vertices 7", "--damaged refuse", "--error-action stop --vacuum",
         "--storey all --first structure", "--heights rules --region 0,0,1,1 --detail body",
-        "--dwg-converter auto --detail box",
+        "--dwg-converter auto --detail box", "--walls auto --heights auto", "--walls lines",
         "--layouts all --blocks explode --colors drawing --hidden-layers skip --xdata --explode-limit 3",
     ],
 )  # fmt: skip
 def test_the_command_to_go_on_with_asks_for_the_same_as_the_one_that_was_interrupted(words):
     settings = Settings(
-        tolerance_um=10_000, damaged="convert", max_entity_vertices=10, dwg_converter="off", detail="box"
+        tolerance_um=10_000,
+        damaged="convert",
+        max_entity_vertices=10,
+        dwg_converter="off",
+        detail="box",
+        walls="pairs",
+        heights="mixed",
     )
     options = asked(["a.dxf", "a.db", *shlex.split(words)], settings)
     hint = command._left(Left("interrupt", 1, 5), options, settings).hint

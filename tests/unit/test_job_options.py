@@ -32,12 +32,13 @@ WORDS = [
     "--max-block-depth", "9", "--max-entity-time", "0", "--tolerance", "2.5", "--clip-endless", "--layouts", "all",
     "--blocks", "A*,B", "--explode-limit", "4", "--hidden-layers", "skip", "--colors", "drawing", "--detail", "box",
     "--xdata", "--building", "{building}", "--storey", "L1", "--heights", "rules", "--region", "0,0,1,2", "--clashes",
-    "--separate", "--first", "structure", "--vacuum", "--restart",
+    "--separate", "--first", "structure", "--walls", "lines", "--vacuum", "--restart",
 ]  # fmt: skip
 SITE = Settings(
     templates="/site.toml", building="/site-building.toml", heights="mixed", damaged="convert", tolerance_um=1234,
     max_entity_bytes=1 << 21, max_entity_vertices=1111, max_body_points=222, max_block_depth=33, max_entity_s=4.0,
-    detail="box", dwg_converter="dwg2dxf", dwg_path="/opt/x", dwg_timeout_s=5.0, dwg_memory_limit=1 << 27,
+    walls="pairs", detail="box", dwg_converter="dwg2dxf", dwg_path="/opt/x",
+    dwg_timeout_s=5.0, dwg_memory_limit=1 << 27,
 )  # fmt: skip
 
 

@@ -52,3 +52,15 @@ def euler_xyz(matrix: Floats) -> Floats:
     x = np.where(locked, 0.0, np.arctan2(matrix[:, 2, 1], matrix[:, 2, 2]))
     z = np.where(locked, np.arctan2(-matrix[:, 0, 1], matrix[:, 1, 1]), np.arctan2(matrix[:, 1, 0], matrix[:, 0, 0]))
     return np.stack([x, y, z], axis=1) + 0.0
+
+
+def from_euler(angles: Floats) -> Floats:
+    """Return (n, 3, 3) matrices Rz · Ry · Rx of (n, 3) angles x, y, z in radians; see euler_xyz."""
+    (cx, cy, cz), (sx, sy, sz) = np.cos(angles).T, np.sin(angles).T
+    rows = [
+        [cy * cz, sx * sy * cz - cx * sz, cx * sy * cz + sx * sz],
+        [cy * sz, sx * sy * sz + cx * cz, cx * sy * sz - sx * cz],
+        [-sy, sx * cy, cx * cy],
+    ]
+    out: Floats = np.array(rows).transpose(2, 0, 1)
+    return out

@@ -34,9 +34,15 @@ Step = Callable[[str], None]
 
 
 def finish(
-    database: Database, elements: int, spool: BoxSpool, step: Step, checks: Callable[[], None] | None = None
-) -> None:
-    """Bring the database from its last batch to what is published, but for the report.
+    database: Database,
+    elements: int,
+    spool: BoxSpool,
+    step: Step,
+    *,
+    joins: Callable[[], None] | None = None,
+    checks: Callable[[], None] | None = None,
+) -> int:
+    """Bring the database from its last batch to what is published, but for the report; return its count of elements.
 
     The spatial index is packed in a thread while SQLite sorts for the other indexes.
 
@@ -45,14 +51,20 @@ def finish(
         elements: rows of elements_meta; their ids are 1 … elements.
         spool: boxes of all elements in order of id; where they are not, they are read from the database.
         step: called with the name of each step before it begins.
+        joins: what makes other elements of some; identifiers are unique then; in a transaction.
         checks: what looks at all elements together, and may move them; in a transaction.
     """
+    if joins is not None:
+        _indexes(database, step)
+        step("walls")
+        _in_transaction(database, joins)
+        ((elements,),) = database.rows("SELECT COUNT(*) FROM elements_meta")
     if checks is not None:
         step("clashes")
         _in_transaction(database, checks)
     with contextlib.ExitStack() as stack:
         known = spool
-        if not spool.complete or spool.count != elements or checks is not None:
+        if not spool.complete or spool.count != elements or joins is not None or checks is not None:
             step("boxes")
             known = stack.enter_context(contextlib.closing(BoxSpool(spool.folder)))
             _read_boxes(database, known)
@@ -65,6 +77,7 @@ def finish(
     step("ledger")
     _in_transaction(database, lambda: _ledger(database))
     _in_transaction(database, lambda: _order_issues(database))
+    return elements
 
 
 def _dropped(packing: Future[Packed]) -> None:

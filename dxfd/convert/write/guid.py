@@ -87,6 +87,11 @@ def _digits(high: Words, low: Words) -> npt.NDArray[np.uint8]:
 
 def disambiguated(guid: str, element_id: int) -> str:
     """Return another identifier for an element whose handle stands twice in the drawing: other end, same beginning."""
-    high, low = suffix(f"{guid}#{element_id}")
+    return derived(guid, str(element_id))
+
+
+def derived(guid: str, what: str) -> str:
+    """Return the identifier of something that comes of an element: other end, same beginning."""
+    high, low = suffix(f"{guid}#{what}")
     tail = ((high & 3) << 64) | low
     return guid[:11] + "".join(chr(ALPHABET[(tail >> (60 - 6 * k)) & 63]) for k in range(11))

@@ -98,6 +98,37 @@ CREATE TABLE clash_zones (       -- squares of 5 m with three clashes or more
   clashes INTEGER NOT NULL
 );
 
+CREATE TABLE walls (             -- with walls = pairs: the elements that were made of lines side by side
+  guid TEXT PRIMARY KEY,
+  start_x REAL NOT NULL, start_y REAL NOT NULL, end_x REAL NOT NULL, end_y REAL NOT NULL,  -- centre line
+  corner1_x REAL NOT NULL, corner1_y REAL NOT NULL, corner2_x REAL NOT NULL, corner2_y REAL NOT NULL,
+  corner3_x REAL NOT NULL, corner3_y REAL NOT NULL, corner4_x REAL NOT NULL, corner4_y REAL NOT NULL,  -- in plan
+  thickness_m REAL NOT NULL,
+  foot_m REAL NOT NULL,
+  height_m REAL NOT NULL,
+  start_joint TEXT NOT NULL,     -- what the end meets: free, corner (of two walls), side (of another wall)
+  end_joint TEXT NOT NULL,
+  pairs INTEGER NOT NULL         -- of faces, one behind the other
+);
+
+CREATE TABLE wall_lines (        -- what they were made of
+  wall TEXT NOT NULL,            -- guid of the wall
+  element TEXT NOT NULL,         -- guid that the line has as an element of its own
+  role TEXT NOT NULL CHECK (role IN ('face', 'cap')),
+  rest INTEGER NOT NULL,         -- 1: it is longer than its walls, and still an element
+  dxf_handle TEXT,
+  dxf_type TEXT NOT NULL,
+  dxf_layer TEXT NOT NULL
+);
+
+CREATE TABLE wall_openings (
+  guid TEXT PRIMARY KEY,         -- of the opening; it is no element
+  wall TEXT NOT NULL,            -- guid of the wall whose body leaves it out
+  filling TEXT NOT NULL,         -- guid of the door or window in it
+  from_m REAL NOT NULL, to_m REAL NOT NULL,    -- along the centre line, from its start
+  sill_m REAL NOT NULL, head_m REAL NOT NULL   -- above the wall's foot
+);
+
 CREATE TABLE global_offset (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   offset_x REAL NOT NULL, offset_y REAL NOT NULL, offset_z REAL NOT NULL,  -- consumers subtract it: centre x, y, lowest z

@@ -1,0 +1,237 @@
+"""Pieces of walls put together to whole walls: through junctions, through crossings, and over openings.
+
+Two pieces of one line and thickness go on where a face goes on (a wall meets it from the other side), where a door or
+window stands in the gap, or where another wall crosses that is broken at the same place and shorter.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from msgspec import Struct, field
+
+from dxfd.convert.build.ragged import Bools, Floats, Ints, offsets, within
+from dxfd.convert.walls.measures import Measures
+from dxfd.convert.walls.pieces import Pieces
+from dxfd.convert.walls.runs import cross, dot, near
+
+_SAME_M: Final = 0.01
+_TOUCH_M: Final = 0.002
+_SLACK_M: Final = 0.05
+_REACH_M: Final = 0.1
+"""A filling's symbol comes as near as this to the wall."""
+_LEAST_FILLED: Final = 0.6
+"""Share of the gap that a filling covers; and of the filling that the gap covers."""
+
+
+class Fillings(Struct, frozen=True):
+    """Doors and windows.
+
+    Attributes:
+        points: (N, 2) corners of their bodies in plan, one after another.
+        offset: (f + 1,) where each begins.
+    """
+
+    points: Floats
+    offset: Ints
+
+
+class Opening(Struct):
+    """A gap that a wall goes over: metres along it, and which fillings stand in it, the best first."""
+
+    low: float
+    high: float
+    fillings: list[int]
+
+
+class Wall(Struct):
+    """A straight wall.
+
+    Attributes:
+        origin, along: of its centre line.
+        low, high: ends of it before joints.
+        thickness: metres.
+        group: of its faces.
+        left, right: runs that are its faces.
+        pieces: how many pairs it is made of.
+        openings: in order.
+    """
+
+    origin: tuple[float, float]
+    along: tuple[float, float]
+    low: float
+    high: float
+    thickness: float
+    group: int
+    left: set[int]
+    right: set[int]
+    pieces: int = 1
+    openings: list[Opening] = field(default_factory=list)
+
+    def point(self, t: float, s: float) -> tuple[float, float]:
+        """Return the point t along the centre line, s to its left."""
+        (x, y), (dx, dy) = self.origin, self.along
+        return x + dx * t - dy * s, y + dy * t + dx * s
+
+
+class _Gaps(Struct, frozen=True):
+    """Where a piece ends and the next one of the same line begins.
+
+    Attributes:
+        before, after: (g,) pieces.
+        low, high: (g,) metres along `before`.
+        shared: (g,) a face goes on over the gap.
+    """
+
+    before: Ints
+    after: Ints
+    low: Floats
+    high: Floats
+    shared: Bools
+
+    def take(self, rows: Ints) -> _Gaps:
+        """Return some of them."""
+        return _Gaps(*(getattr(self, name)[rows] for name in self.__struct_fields__))
+
+
+def walls(pieces: Pieces, fillings: Fillings, measures: Measures) -> list[Wall]:
+    """Return walls in the order of their first pieces."""
+    gaps = _gaps(pieces, measures)
+    filled = _filled(pieces, gaps, fillings, measures)
+    width = gaps.high - gaps.low
+    through = (width <= _TOUCH_M) | (gaps.shared & (width <= measures.thickness_max_m + _SLACK_M))
+    through |= _crossed(pieces, gaps, ~through & ~filled.any)
+    linked = through | filled.any
+    after = np.full(len(pieces.low), -1, dtype=np.int64)
+    gap_of = np.full(len(pieces.low), -1, dtype=np.int64)
+    after[gaps.before[linked]] = gaps.after[linked]
+    gap_of[gaps.before[linked]] = np.flatnonzero(linked)
+    begins = np.ones(len(pieces.low), dtype=np.bool_)
+    begins[gaps.after[linked]] = False
+    made = []
+    for first in np.flatnonzero(begins).tolist():
+        chain = [first]
+        while (following := int(after[chain[-1]])) >= 0:
+            chain.append(following)
+        made.append(_wall(pieces, gaps, chain, [int(gap_of[k]) for k in chain[:-1]], filled.fillings))
+    return made
+
+
+def _gaps(pieces: Pieces, measures: Measures) -> _Gaps:
+    """Return the gaps between neighbours on one line."""
+    first, second = pieces.ends
+    a, b = near(first, second, measures.opening_max_m / 2)
+    a, b = np.concatenate([a, b]), np.concatenate([b, a])
+    mine = (pieces.group[a] == pieces.group[b]) & (np.abs(pieces.thickness[a] - pieces.thickness[b]) <= _SAME_M)
+    mine &= np.abs(cross(pieces.along[a], pieces.along[b])) <= np.sin(np.radians(measures.angle_deg))
+    a, b = a[mine], b[mine]
+    ends = [end[b] - pieces.origin[a] for end in (first, second)]
+    t = np.sort(np.stack([dot(pieces.along[a], end) for end in ends]), axis=0)
+    flush = np.maximum(*(np.abs(cross(pieces.along[a], end)) for end in ends)) <= _SAME_M
+    width = t[0] - pieces.high[a]
+    rows = np.flatnonzero(flush & (width >= -_SAME_M) & (width <= measures.opening_max_m))
+    a, b, width, high = a[rows], b[rows], width[rows], t[0][rows]
+    rows = np.lexsort((b, width, a))
+    rows = rows[np.append(True, a[rows][1:] != a[rows][:-1])] if len(rows) else rows  # the next one of each
+    rows = rows[np.lexsort((a[rows], width[rows], b[rows]))]
+    rows = rows[np.append(True, b[rows][1:] != b[rows][:-1])] if len(rows) else rows  # that each is the next one of
+    rows = rows[np.argsort(a[rows], kind="stable")]
+    a, b = a[rows], b[rows]
+    faces = [(pieces.left, pieces.left), (pieces.right, pieces.right), (pieces.left, pieces.right),
+             (pieces.right, pieces.left)]  # fmt: skip
+    shared = np.logical_or.reduce([mine[a] == theirs[b] for mine, theirs in faces])
+    return _Gaps(a, b, pieces.high[a], np.maximum(high[rows], pieces.high[a]), shared)
+
+
+class _Filled(Struct, frozen=True):
+    """Which gaps are openings, and the fillings of each, by gap."""
+
+    any: Bools
+    fillings: dict[int, list[int]]
+
+
+def _filled(pieces: Pieces, gaps: _Gaps, fillings: Fillings, measures: Measures) -> _Filled:
+    """Return in which gap each filling stands: the one that it fits best, in length and place."""
+    any_in = np.zeros(len(gaps.before), dtype=np.bool_)
+    inside: dict[int, list[int]] = {}
+    f, count = len(fillings.offset) - 1, len(gaps.before)
+    if not f or not count:
+        return _Filled(any_in, inside)
+    at = pieces.origin[gaps.before] + pieces.along[gaps.before] * gaps.low[:, None]
+    to = pieces.origin[gaps.before] + pieces.along[gaps.before] * gaps.high[:, None]
+    low = np.minimum.reduceat(fillings.points, fillings.offset[:-1], axis=0)
+    high = np.maximum.reduceat(fillings.points, fillings.offset[:-1], axis=0)
+    reach = np.concatenate([np.full(count, measures.thickness_max_m / 2 + _REACH_M), np.zeros(f)])
+    a, b = near(np.concatenate([at, low]), np.concatenate([to, high]), reach)
+    mine = (a < count) & (b >= count)
+    gap, filling = a[mine], b[mine] - count
+    counts = np.diff(fillings.offset)[filling]
+    row = np.repeat(np.arange(len(filling)), counts)
+    points = fillings.points[np.repeat(fillings.offset[:-1][filling], counts) + within(counts)]
+    piece = gaps.before[gap][row]
+    local = points - pieces.origin[piece]
+    t, s = dot(pieces.along[piece], local), cross(pieces.along[piece], local)
+    starts = offsets(counts)[:-1]
+    if not len(starts):
+        return _Filled(any_in, inside)
+    t0, t1 = np.minimum.reduceat(t, starts), np.maximum.reduceat(t, starts)
+    s0, s1 = np.minimum.reduceat(s, starts), np.maximum.reduceat(s, starts)
+    half = pieces.thickness[gaps.before[gap]] / 2 + _REACH_M
+    common = np.minimum(t1, gaps.high[gap]) - np.maximum(t0, gaps.low[gap])
+    fit = common / np.maximum(np.maximum(t1 - t0, gaps.high[gap] - gaps.low[gap]), _TOUCH_M)
+    rows = np.flatnonzero((s0 <= half) & (s1 >= -half) & (fit >= _LEAST_FILLED))
+    rows = rows[np.lexsort((gap[rows], -np.round(fit[rows], 6), filling[rows]))]
+    rows = rows[np.append(True, filling[rows][1:] != filling[rows][:-1])] if len(rows) else rows
+    for k in rows[np.lexsort((filling[rows], -np.round(fit[rows], 6), gap[rows]))].tolist():
+        inside.setdefault(int(gap[k]), []).append(int(filling[k]))
+    any_in[list(inside)] = True
+    return _Filled(any_in, inside)
+
+
+def _crossed(pieces: Pieces, gaps: _Gaps, wanted: Bools) -> Bools:
+    """Return which gaps are where another wall crosses that is broken there too and is shorter."""
+    out = np.zeros(len(wanted), dtype=np.bool_)
+    rows = np.flatnonzero(wanted & (gaps.high - gaps.low > _TOUCH_M))
+    some = gaps.take(rows)
+    piece = some.before
+    at = pieces.origin[piece] + pieces.along[piece] * some.low[:, None]
+    to = pieces.origin[piece] + pieces.along[piece] * some.high[:, None]
+    a, b = near(at, to, _SLACK_M)
+    sine = np.abs(cross(pieces.along[piece[a]], pieces.along[piece[b]]))
+    middle = (at + to) / 2
+    apart = np.hypot(*(middle[a] - middle[b]).T)
+    width, thickness = some.high - some.low, pieces.thickness[piece]
+    fits = (sine > 0.25) & (apart <= np.maximum(thickness[a], thickness[b]) / 2 + _SLACK_M)
+    for mine, theirs in ((a, b), (b, a)):
+        fits &= width[mine] <= thickness[theirs] / np.maximum(sine, 0.25) + _SLACK_M
+    length = pieces.high - pieces.low
+    whole = length[some.before] + length[some.after]
+    for i, j in zip(a[fits].tolist(), b[fits].tolist(), strict=True):
+        out[rows[i if whole[i] >= whole[j] - _SAME_M else j]] = True
+    return out
+
+
+def _wall(pieces: Pieces, gaps: _Gaps, chain: list[int], between: list[int], inside: dict[int, list[int]]) -> Wall:
+    """Return the wall of a chain of pieces, as the longest of them lies."""
+    rows = np.array(chain, dtype=np.int64)
+    longest = int(rows[np.argmax(np.round(pieces.high[rows] - pieces.low[rows], 6))])
+    origin, along = pieces.origin[longest], pieces.along[longest]
+    t = np.concatenate([dot(along[None], end[rows] - origin) for end in pieces.ends])
+    left, right = set[int](), set[int]()
+    for k in chain:
+        same = float(along @ pieces.along[k]) > 0
+        left.add(int((pieces.left if same else pieces.right)[k]))
+        right.add(int((pieces.right if same else pieces.left)[k]))
+    openings = []
+    for gap in between:
+        if gap in inside:
+            k = int(gaps.before[gap])
+            ends = pieces.origin[k] + pieces.along[k] * np.array([[gaps.low[gap]], [gaps.high[gap]]])
+            x, y = sorted(dot(along[None], ends - origin).tolist())
+            openings.append(Opening(x, y, inside[gap]))
+    (x, y), (dx, dy) = origin.tolist(), along.tolist()
+    return Wall(
+        (x, y), (dx, dy), float(t.min()), float(t.max()), float(pieces.thickness[longest]),
+        int(pieces.group[longest]), left, right, len(chain), sorted(openings, key=lambda o: o.low),
+    )  # fmt: skip

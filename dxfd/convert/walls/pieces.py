@@ -1,0 +1,194 @@
+"""Pairs of faces that are a wall: parallel, a wall's thickness apart, nearest to one another, and no row of lines.
+
+A face is given away once for each stretch of it, to the nearest partner first. Lines that go on at equal distances
+(hatching, treads of a stair) are no walls: none of them is taken.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from msgspec import Struct
+
+from dxfd.convert.build.ragged import Bools, Floats, Ints
+from dxfd.convert.walls.measures import Measures
+from dxfd.convert.walls.runs import Runs, cross, dot, near
+
+_LEAST_M: Final = 0.1
+"""A shorter stretch of two faces is no wall."""
+_LEAST_SHARE: Final = 0.5
+"""Of its thickness: the same."""
+_EQUAL: Final = 0.15
+"""Distances that differ by less than this share make a row of lines."""
+_MOST_BESIDE: Final = 8
+_EPS_M: Final = 1e-4
+
+
+class Facing(Struct, frozen=True):
+    """Pairs of runs that may be the faces of a wall.
+
+    Attributes:
+        a, b: (p,) the longer run, and the other.
+        thickness: (p,) metres.
+        side: (p,) 1 if b lies to the left of a, else -1.
+        low, high: (p,) the common stretch in metres along a.
+        b_low, b_high: (p,) the same along b.
+        b_side: (p,) side of b on which a lies.
+    """
+
+    a: Ints
+    b: Ints
+    thickness: Floats
+    side: Ints
+    low: Floats
+    high: Floats
+    b_low: Floats
+    b_high: Floats
+    b_side: Ints
+
+
+class Pieces(Struct, frozen=True):
+    """Stretches of walls between two faces.
+
+    Attributes:
+        origin, along: (k, 2) point of the centre line, and its unit direction.
+        low, high: (k,) metres from the origin.
+        thickness: (k,) metres.
+        left, right: (k,) runs.
+        group: (k,) of both.
+    """
+
+    origin: Floats
+    along: Floats
+    low: Floats
+    high: Floats
+    thickness: Floats
+    left: Ints
+    right: Ints
+    group: Ints
+
+    @property
+    def ends(self) -> tuple[Floats, Floats]:
+        """(k, 2) each."""
+        return self.origin + self.along * self.low[:, None], self.origin + self.along * self.high[:, None]
+
+    def take(self, rows: Ints | Bools) -> Pieces:
+        """Return some of them."""
+        return Pieces(*(getattr(self, name)[rows] for name in self.__struct_fields__))
+
+
+def facing(runs: Runs, measures: Measures) -> Facing:
+    """Return the pairs of runs that lie parallel at a wall's thickness and beside one another."""
+    first, second = runs.ends
+    a, b = near(first, second, measures.thickness_max_m / 2 + 0.01)
+    least = np.sin(np.radians(measures.angle_deg))
+    mine = (runs.group[a] == runs.group[b]) & (np.abs(cross(runs.along[a], runs.along[b])) <= least)
+    a, b = a[mine], b[mine]
+    length = runs.high - runs.low
+    swap = length[b] > length[a]
+    a, b = np.where(swap, b, a), np.where(swap, a, b)
+    ends = [end[b] - runs.origin[a] for end in (first, second)]
+    t = np.stack([dot(runs.along[a], end) for end in ends])
+    s = np.stack([cross(runs.along[a], end) for end in ends])
+    low, high = np.maximum(t.min(axis=0), runs.low[a]), np.minimum(t.max(axis=0), runs.high[a])
+    span = t[1] - t[0]
+    slope = (s[1] - s[0]) / np.where(np.abs(span) < _EPS_M, 1.0, span)
+    away = s[0] + slope * ((low + high) / 2 - t[0])
+    thickness = np.abs(away)
+    keep = (
+        (high - low >= np.maximum(_LEAST_M, _LEAST_SHARE * thickness))
+        & (thickness >= measures.thickness_min_m - _EPS_M)
+        & (thickness <= measures.thickness_max_m + _EPS_M)
+    )
+    rows = np.flatnonzero(keep)
+    a, b, low, high, away = a[rows], b[rows], low[rows], high[rows], away[rows]
+    beside = [runs.at(a, t) - runs.origin[b] for t in (low, high)]
+    b_t = np.sort(np.stack([dot(runs.along[b], p) for p in beside]), axis=0)
+    b_side = np.where(cross(runs.along[b], beside[0] + beside[1]) > 0, 1, -1)
+    return Facing(a, b, np.abs(away), np.where(away > 0, 1, -1), low, high, b_t[0], b_t[1], b_side)
+
+
+def pieces(runs: Runs, found: Facing) -> Pieces:
+    """Return the walls' pieces: stretches that no nearer pair has taken, of pairs that are no row of lines."""
+    rows = np.flatnonzero(~_in_a_row(found))
+    order = rows[np.lexsort((found.b[rows], found.a[rows], found.low[rows] - found.high[rows],
+                             np.round(found.thickness[rows], 3)))]  # fmt: skip
+    taken: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    made: list[tuple[int, float, float]] = []
+    back = dot(runs.along[found.a], runs.along[found.b]) < 0
+    for k in order.tolist():
+        one, two = int(found.a[k]), int(found.b[k])
+        low, high, b_low, thickness = (float(c[k]) for c in (found.low, found.high, found.b_low, found.thickness))
+        shift = b_low - low  # along b: the same stretch, told from its other end where b runs back
+        free = _without([(low, high)], taken[one])
+        theirs = taken[two]
+        mapped = [(high + b_low - y, high + b_low - x) if back[k] else (x - shift, y - shift) for x, y in theirs]
+        free = _without(free, mapped)
+        for x, y in free:
+            if y - x < max(_LEAST_M, _LEAST_SHARE * thickness):
+                continue
+            made.append((k, x, y))
+            taken[one].append((x, y))
+            taken[two].append((high + b_low - y, high + b_low - x) if back[k] else (x + shift, y + shift))
+    if not made:
+        none, empty = np.empty((0, 2)), np.empty(0, dtype=np.int64)
+        return Pieces(none, none, np.empty(0), np.empty(0), np.empty(0), empty, empty, empty)
+    pair = np.array([k for k, _, _ in made], dtype=np.int64)
+    a, b, side, thickness_of = found.a[pair], found.b[pair], found.side[pair], found.thickness[pair]
+    along = runs.along[a]
+    normal = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    return Pieces(
+        runs.origin[a] + normal * (side * thickness_of / 2)[:, None], along,
+        np.array([x for _, x, _ in made]), np.array([y for _, _, y in made]), thickness_of,
+        np.where(side > 0, b, a), np.where(side > 0, a, b), runs.group[a],
+    )  # fmt: skip
+
+
+def _without(stretches: list[tuple[float, float]], gone: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return what is left of stretches."""
+    for x, y in gone:
+        stretches = [
+            part
+            for low, high in stretches
+            for part in ((low, min(high, x)), (max(low, y), high))
+            if part[1] - part[0] > _EPS_M
+        ] if any(low < y and x < high for low, high in stretches) else stretches  # fmt: skip
+    return stretches
+
+
+def _in_a_row(found: Facing) -> Bools:
+    """Return which pairs belong to a row of lines: a face has neighbours at both sides, equally far away.
+
+    With such a face go its pairs of that distance and beyond, and pairs that reach across it.
+    """
+    run, partner = np.concatenate([found.a, found.b]), np.concatenate([found.b, found.a])
+    side = (np.concatenate([found.side, found.b_side]) > 0).astype(np.int64)
+    low, high = np.concatenate([found.low, found.b_low]), np.concatenate([found.high, found.b_high])
+    thickness = np.concatenate([found.thickness, found.thickness])
+    count = int(run.max(initial=-1)) + 1
+    sides = np.zeros((count, 2), dtype=np.bool_)
+    sides[run, side] = True
+    row = np.full(count, np.inf)
+    rows = np.flatnonzero((sides[:, 0] & sides[:, 1])[run])
+    order = rows[np.lexsort((partner[rows], thickness[rows], side[rows], run[rows]))]
+    starts = np.flatnonzero(np.append(True, run[order][1:] != run[order][:-1])) if len(order) else order
+    for begin, end in pairwise([*starts.tolist(), len(order)]):
+        members = order[begin:end]
+        right, left = members[side[members] == 0][:_MOST_BESIDE], members[side[members] == 1][:_MOST_BESIDE]
+        common = np.minimum(high[right][:, None], high[left]) - np.maximum(low[right][:, None], low[left])
+        shorter = np.minimum((high - low)[right][:, None], (high - low)[left])
+        wider = np.maximum(thickness[right][:, None], thickness[left])
+        equal = np.abs(thickness[right][:, None] - thickness[left]) <= _EQUAL * wider
+        equal &= common >= 0.5 * shorter
+        if equal.any():
+            row[run[members[0]]] = wider[equal].min()
+    across = np.full((count, 2), np.inf)
+    inner = np.flatnonzero(np.isfinite(row)[partner])
+    np.minimum.at(across, (run[inner], side[inner]), thickness[inner])
+    of_row = thickness >= (1 - _EQUAL) * row[run]
+    reaching = thickness > across[run, side] + _EPS_M
+    out: Bools = (of_row | reaching).reshape(2, -1).any(axis=0)
+    return out
