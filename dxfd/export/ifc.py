@@ -23,7 +23,7 @@ from dxfd.export.figures import Figure, figures
 from dxfd.export.frames import axes
 from dxfd.export.ifc_classes import Classes, Product, Role, Schema
 from dxfd.export.shapes import CURVE, Shapes
-from dxfd.export.source import Batch, Element, Facts, Source, alike, turn_of
+from dxfd.export.source import Batch, Element, Facts, Georeference, Source, alike, turn_of
 from dxfd.export.step import LONGEST_LABEL, following, guid, proper, quoted, references, string
 from dxfd.export.target import begins_with, building
 from dxfd.export.topology import Topologies
@@ -33,6 +33,7 @@ MARK: Final = b"'dxfd "
 _TOGETHER: Final = 10_000
 """Elements of one relation."""
 _PLACE_PLACES: Final = 5
+_PREFIXES: Final = frozenset({"MILLI", "CENTI", "DECI", "DECA", "HECTO", "KILO"})
 _MOST_KEPT: Final = 20_000
 _UPRIGHT: Final = (0.0, 0.0, 0.0)
 
@@ -212,11 +213,22 @@ class _Stream:
                 return self.world
             at = self.add(f"IFCCARTESIANPOINT({_place((x, y, z))})")
             return self.add(f"IFCAXIS2PLACEMENT3D(#{at},$,$)")
-        crs = self.add(f"IFCPROJECTEDCRS({string(place.crs[:LONGEST_LABEL])},$,$,$,$,$,#{metre})")
+        unit = self._unit_of_map(place, metre)
+        crs = self.add(f"IFCPROJECTEDCRS({string(place.crs[:LONGEST_LABEL])},$,$,$,$,$,#{unit})")
         where = _place((place.eastings, place.northings, place.height))[1:-1]
         turn = _place((place.abscissa, place.ordinate, place.scale), 12)[1:-1]
         self.add(f"IFCMAPCONVERSION(#{model},#{crs},{where},{turn})")
         return self.world
+
+    def _unit_of_map(self, place: Georeference, metre: int) -> int:
+        """Return the unit of the coordinate system: the metre, one of its multiples, or feet and the like."""
+        if place.unit == "METRE":
+            return metre
+        if place.unit in _PREFIXES:
+            return self.add(f"IFCSIUNIT(*,.LENGTHUNIT.,.{place.unit}.,.METRE.)")
+        exponents = self.add("IFCDIMENSIONALEXPONENTS(1,0,0,0,0,0,0)")
+        measure = self.add(f"IFCMEASUREWITHUNIT(IFCLENGTHMEASURE({_place((place.unit_m,), 12)[1:-1]}),#{metre})")
+        return self.add(f"IFCCONVERSIONBASEDUNIT(#{exponents},.LENGTHUNIT.,{string(place.unit)},#{measure})")
 
     def end(self) -> None:
         """Write what could be known only now: who belongs to whom."""
@@ -251,7 +263,8 @@ class _Stream:
 
     def notes(self) -> list[str]:
         """Return what was not written as it stands in the database."""
-        return [
+        unmapped = self._facts.unmapped
+        return [f"GEODATA is not written as a map conversion: {unmapped}"] * bool(unmapped) + [
             f"class {name} is not in {self._schema}: its elements are IfcBuildingElementProxy"
             for name in sorted(self._unknown)
         ]

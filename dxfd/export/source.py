@@ -11,6 +11,7 @@ import math
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Self
 
 from msgspec import Struct
@@ -29,8 +30,15 @@ _COLUMNS: Final = (
     " t.rotation_z, g.vertices, g.faces"
 )
 _ON_A_MAP: Final = ("local_grid", "projected_grid")
-_METRES: Final = (0, 6)
-"""Numbers of the unit (as in $INSUNITS): not said, metres."""
+_MAP_UNITS: Final = MappingProxyType(
+    {
+        0: ("METRE", 1.0), 6: ("METRE", 1.0), 4: ("MILLI", 0.001), 5: ("CENTI", 0.01), 14: ("DECI", 0.1),
+        15: ("DECA", 10.0), 16: ("HECTO", 100.0), 7: ("KILO", 1000.0), 1: ("INCH", 0.0254), 2: ("FOOT", 0.3048),
+        10: ("YARD", 0.9144), 3: ("MILE", 1609.344), 21: ("US SURVEY FOOT", 1200 / 3937),
+        22: ("US SURVEY INCH", 100 / 3937), 23: ("US SURVEY YARD", 3600 / 3937), 24: ("US SURVEY MILE", 6336000 / 3937),
+    }
+)  # fmt: skip
+"""Number of the unit (as in $INSUNITS; 0 is not said) to its name or the metre's prefix, and metres."""
 _USER_SCALE: Final = 2
 _NEEDED: Final = {"elements_meta", "element_transforms", "base_geometries", "element_properties", "run_report"}
 
@@ -92,13 +100,15 @@ class Batch(Struct, frozen=True):
 
 
 class Georeference(Struct, frozen=True):
-    """Where the database's origin lies on a map whose unit is the metre.
+    """Where the database's origin lies on a map.
 
     Attributes:
         crs: name of the coordinate system, as "EPSG:32648".
-        eastings, northings, height: of the database's origin.
+        eastings, northings, height: of the database's origin, in units of the map.
         abscissa, ordinate: direction of the drawing's x axis on the map.
-        scale: map metres per metre.
+        scale: units of the map per metre.
+        unit: of the map: METRE, a prefix of it, or a name.
+        unit_m: metres of that unit.
     """
 
     crs: str
@@ -108,6 +118,8 @@ class Georeference(Struct, frozen=True):
     abscissa: float
     ordinate: float
     scale: float
+    unit: str = "METRE"
+    unit_m: float = 1.0
 
 
 class Facts(Struct, frozen=True):
@@ -121,6 +133,7 @@ class Facts(Struct, frozen=True):
         center: of the model in plan, and its lowest z (global_offset).
         elements: how many.
         georeference: or None.
+        unmapped: why there is none though the drawing has GEODATA; "" else.
         elevations: of storeys' floors as far as they are known, by building and storey; metres in the database's frame.
     """
 
@@ -132,6 +145,7 @@ class Facts(Struct, frozen=True):
     elements: int
     georeference: Georeference | None
     elevations: dict[tuple[str, str], float]
+    unmapped: str = ""
 
 
 class Source:
@@ -230,6 +244,7 @@ class Source:
         report = {key: json.loads(value) for key, value in self.connection.execute("SELECT key, value FROM run_report")}
         offset = self.connection.execute("SELECT offset_x, offset_y, offset_z FROM coordinate_metadata").fetchone()
         center = self.connection.execute("SELECT offset_x, offset_y, offset_z FROM global_offset LIMIT 1").fetchone()
+        place, unmapped = self._georeference(offset) if "georeference" in tables and offset else (None, "")
         return Facts(
             drawing=Path(str(report.get("input", self.path.name))).name,
             finished_at=str(report.get("finished_at", "1970-01-01T00:00:00Z")),
@@ -237,7 +252,8 @@ class Source:
             offset=offset or (0.0, 0.0, 0.0),
             center=center or (0.0, 0.0, 0.0),
             elements=int(self.connection.execute("SELECT COUNT(*) FROM elements_meta").fetchone()[0]),
-            georeference=self._georeference(offset) if "georeference" in tables and offset else None,
+            georeference=place,
+            unmapped=unmapped,
             elevations=self._elevations(offset[2] if offset else 0.0) if "storeys" in tables else {},
         )
 
@@ -245,27 +261,33 @@ class Source:
         rows = self.connection.execute("SELECT building, name, elevation_m FROM storeys").fetchall()
         return {(building or "", name): elevation - offset for building, name, elevation in rows}
 
-    def _georeference(self, offset: tuple[float, float, float]) -> Georeference | None:
-        """Return the drawing's GEODATA as a map conversion; None without one, or if the map is not in metres."""
+    def _georeference(self, offset: tuple[float, float, float]) -> tuple[Georeference | None, str]:
+        """Return the drawing's GEODATA as a map conversion, or None and why it is none."""
         row = self.connection.execute(
-            "SELECT epsg, crs_name, coordinate_type, horizontal_units, design_x, design_y, design_z, reference_x,"
-            " reference_y, reference_z, north_x, north_y, scale_method, user_scale,"
+            "SELECT epsg, crs_name, coordinate_type, horizontal_units, vertical_units, design_x, design_y, design_z,"
+            " reference_x, reference_y, reference_z, north_x, north_y, scale_method, user_scale,"
             " (SELECT unit_scale FROM coordinate_metadata) FROM georeference"
         ).fetchone()
         if row is None:
-            return None
-        epsg, name, kind, units, dx, dy, dz, rx, ry, rz, nx, ny, method, factor, metres = row
+            return None, ""
+        epsg, name, kind, units, heights, dx, dy, dz, rx, ry, rz, nx, ny, method, factor, metres = row
         length = math.hypot(nx, ny)
-        if kind not in _ON_A_MAP or units not in _METRES or not (epsg or name) or not length:
-            return None
+        if kind not in _ON_A_MAP:
+            return None, f"its coordinates are {str(kind).replace('_', ' ')} ones, not those of a map"
+        if units not in _MAP_UNITS or heights not in _MAP_UNITS:
+            return None, f"its unit {units if units not in _MAP_UNITS else heights} is not known"
+        if not (epsg or name) or not length:
+            return None, "it names no coordinate system" if length else "it has no direction of north"
+        unit, unit_m = _MAP_UNITS[units]
         ordinate, abscissa = nx / length, ny / length
-        scale = factor if method == _USER_SCALE and factor > 0 else 1.0
+        scale = (factor if method == _USER_SCALE and factor > 0 else 1.0) / unit_m
         x, y = offset[0] - dx * metres, offset[1] - dy * metres
+        height = rz * (_MAP_UNITS[heights][1] / unit_m if heights else 1.0)
         return Georeference(
             f"EPSG:{epsg}" if epsg else name,
             rx + scale * (abscissa * x - ordinate * y), ry + scale * (ordinate * x + abscissa * y),
-            rz + scale * (offset[2] - dz * metres), abscissa, ordinate, scale,
-        )  # fmt: skip
+            height + scale * (offset[2] - dz * metres), abscissa, ordinate, scale, unit, unit_m,
+        ), ""  # fmt: skip
 
 
 class _Properties:

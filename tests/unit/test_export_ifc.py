@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 import sqlite3
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -164,8 +165,8 @@ def test_a_damaged_database_is_told_and_leaves_nothing(building, tmp_path, capsy
     assert [p.name for p in tmp_path.iterdir()] == ["bad.db"]
 
 
-def test_a_map_conversion_comes_from_the_drawings_geodata(checked, building, tmp_path):
-    database = tmp_path / "map.db"
+def with_geodata(building: Path, folder: Path, **more: object) -> Path:
+    database = folder / "map.db"
     database.write_bytes(building.read_bytes())
     with contextlib.closing(sqlite3.connect(database)) as connection, connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(georeference)")]
@@ -173,10 +174,14 @@ def test_a_map_conversion_comes_from_the_drawings_geodata(checked, building, tmp
             "id": 1, "handle": "A", "coordinate_type": "projected_grid", "epsg": 32648, "crs_name": "UTM84-48N",
             "design_x": 1000.0, "design_y": 2000.0, "reference_x": 370_000.0, "reference_y": 145_000.0,
             "north_x": 1.0, "north_y": 0.0, "horizontal_units": 6, "scale_method": 2, "user_scale": 0.9996,
-            "definition": "", "rss_tag": "",
+            "definition": "", "rss_tag": "", **more,
         }  # fmt: skip
         connection.execute(f"INSERT INTO georeference VALUES ({', '.join('?' * len(columns))})", list(values.values()))
-    ifc_of(database, tmp_path / "map.ifc")
+    return database
+
+
+def test_a_map_conversion_comes_from_the_drawings_geodata(checked, building, tmp_path):
+    ifc_of(with_geodata(building, tmp_path), tmp_path / "map.ifc")
     found = exports.instances(tmp_path / "map.ifc")
     (crs,) = named(found, "IFCPROJECTEDCRS").values()
     assert crs.startswith("'EPSG:32648',")
@@ -187,6 +192,36 @@ def test_a_map_conversion_comes_from_the_drawings_geodata(checked, building, tmp
     assert east == pytest.approx(370_000 + 0.9996 * 2, abs=1e-4)
     assert north == pytest.approx(145_000 - 0.9996 * 1, abs=1e-4)
     assert checked(tmp_path / "map.ifc")["issues"] == {}
+
+
+@pytest.mark.parametrize(
+    ("number", "metres", "name"),
+    [(2, 0.3048, "'FOOT'"), (21, 1200 / 3937, "'US SURVEY FOOT'"), (7, 1000.0, ".KILO."), (5, 0.01, ".CENTI.")],
+)
+def test_a_map_in_another_unit_keeps_it(checked, building, tmp_path, number, metres, name):
+    more = {"horizontal_units": number, "vertical_units": 6, "reference_z": 12.0, "scale_method": 1}
+    ifc_of(with_geodata(building, tmp_path, **more), tmp_path / "map.ifc")
+    found = exports.instances(tmp_path / "map.ifc")
+    (crs,) = named(found, "IFCPROJECTEDCRS").values()
+    assert name in found[int(crs.rsplit("#", 1)[1])][1]
+    (conversion,) = named(found, "IFCMAPCONVERSION").values()
+    east, north, height, _, _, scale = (float(v) for v in conversion.split(",")[2:])
+    assert scale == pytest.approx(1 / metres, rel=1e-9)
+    assert (east, north) == pytest.approx((370_000 + 2 / metres, 145_000 - 1 / metres), abs=1e-4)
+    assert height == pytest.approx(12 / metres, abs=1e-4)
+    assert checked(tmp_path / "map.ifc")["issues"] == {}
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [({"horizontal_units": 18}, "unit 18"), ({"coordinate_type": "geographic"}, "geographic"),
+     ({"epsg": 0, "crs_name": ""}, "names no coordinate system")],
+)  # fmt: skip
+def test_geodata_that_is_no_map_conversion_is_told(building, tmp_path, more, why):
+    with Source(with_geodata(building, tmp_path, **more)) as source:
+        done = export_ifc(source, tmp_path / "map.ifc", Schema.IFC4)
+    assert [why in note for note in done.notes] == [True]
+    assert not named(exports.instances(tmp_path / "map.ifc"), "IFCMAPCONVERSION")
 
 
 def test_storeys_lie_at_their_elevation_and_elements_where_they_were(checked, building, lines, tmp_path):

@@ -19,9 +19,8 @@ from dxfd.errors import OutputError, OutputNotWritableError, UsageError
 def export(out: Path, rules: Path | None, json_wanted: bool) -> None:
     """Write the rules to a new file.
 
-    A TOML file holds all of them and reads back as the same rules. A library holds one template per rule and
-    discipline, with measures, geometry and material; it has no place for conditions, and readers find its classes by
-    their words.
+    Either reads back as the same rules. A library holds one template per rule and discipline, with measures, geometry
+    and material, for tools that know such; they find its classes by their words. Conditions are in tables of ours.
     """
     from dxfd.convert.match.write_library import write_library
     from dxfd.convert.match.write_toml import document
@@ -32,7 +31,7 @@ def export(out: Path, rules: Path | None, json_wanted: bool) -> None:
         raise OutputError(f"{out} is there already", hint="name another file, or remove it first")
     loaded = load(rules)
     if out.suffix.lower() == ".db":
-        written, what = write_library(out, loaded.rules, source=loaded.source), "template"
+        written, what = write_library(out, loaded.rules, loaded.disciplines, source=loaded.source), "template"
     else:
         try:
             out.write_text(document(loaded.rules, loaded.disciplines, head=loaded.source), encoding="utf-8")

@@ -24,7 +24,9 @@ def import_rules(library: Path, out: Path, json_wanted: bool) -> None:
     if out.exists():
         raise OutputError(f"{out} is there already", hint="name another file, or remove it first")
     loaded = load_rules(library)
-    text = document(loaded.rules, [], head=f"Rules of {library.name}")
+    usual = load_rules(None).disciplines
+    words = () if loaded.disciplines == usual else loaded.disciplines
+    text = document(loaded.rules, words, head=f"Rules of {library.name}")
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -21,11 +21,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import MsgspecError, Struct
 from msgspec.structs import replace
 
 from dxfd.convert.match.derive import derived
-from dxfd.convert.match.rules import DISCIPLINES, Element, NameTest, Recipe, Rule
+from dxfd.convert.match.kept_rules import TABLES, Kept, kept
+from dxfd.convert.match.rules import DISCIPLINES, DisciplineWords, Element, NameTest, Recipe, Rule
 from dxfd.convert.match.ruleset import RuleFile
 from dxfd.errors import TemplatesError
 
@@ -71,6 +72,8 @@ class Library(Struct, frozen=True, kw_only=True):
 
     rules: tuple[Rule, ...]
     notes: tuple[str, ...]
+    disciplines: tuple[DisciplineWords, ...] = ()
+    """How layers speak of disciplines, if the library says so."""
 
 
 def read_library(path: Path, default: RuleFile) -> Library:
@@ -90,20 +93,26 @@ def read_library(path: Path, default: RuleFile) -> Library:
             tables = {str(name).lower() for (name,) in database.execute("SELECT name FROM sqlite_master")}
             if "element_templates" not in tables:
                 raise TemplatesError(f"{path}: not a template library: it has no table element_templates")
-            read = {
-                name: list(_rows(database, name)) if name in tables else []
-                for name in (
-                    "element_templates",
-                    "geometry_definitions",
-                    "template_parameters",
-                    "material_specifications",
-                    "derivation_rules",
-                    "adaptation_rules",
-                )
-            }
-    except sqlite3.Error as error:
+            read = {name: list(_rows(database, name)) if name in tables else [] for name in TABLES}
+            whole = kept(database, read, path.name)
+    except (sqlite3.Error, MsgspecError) as error:
         raise TemplatesError(f"{path}: cannot be read as a template library: {error}") from None
-    return _Reader(path, default, read).rules()
+    return _Reader(path, default, read).rules() if whole is None else _with_kept(path, default, read, whole)
+
+
+def _with_kept(path: Path, default: RuleFile, read: Mapping[str, list[Row]], whole: Kept) -> Library:
+    """Return the rules that the library keeps, after those of templates that others changed or added."""
+    changed = set(whole.changed)
+    others = [
+        row for row in read["element_templates"]
+        if (row_id := str(row.get("template_id"))) in changed or row_id not in whole.templates
+    ]  # fmt: skip
+    if not any(row.get("status") == "active" for row in others):
+        return Library(rules=whole.rules, notes=(), disciplines=whole.disciplines)
+    library = _Reader(path, default, {**read, "element_templates": others}).rules()
+    told = tuple(f"template {row_id}: changed since it was exported; its rule is made anew" for row_id in whole.changed)
+    mine = tuple(rule for rule in library.rules if not rule.skip)
+    return Library(rules=(*mine, *whole.rules), notes=(*told, *library.notes), disciplines=whole.disciplines)
 
 
 def _lenient_text(raw: bytes) -> str:

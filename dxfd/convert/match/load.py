@@ -44,7 +44,8 @@ def load_rules(path: Path | None) -> RuleSet:
     head = _head(path)
     if head == _SQLITE_MAGIC:
         library = read_library(path, default)
-        return RuleSet(library.rules, disciplines=default.disciplines, source=str(path), notes=library.notes)
+        disciplines = library.disciplines or default.disciplines
+        return RuleSet(library.rules, disciplines=disciplines, source=str(path), notes=library.notes)
     if path.suffix.lower() in {".db", ".sqlite", ".sqlite3"}:
         raise TemplatesError(f"{path}: not an SQLite database", hint="give a template_library.db or a TOML rule set")
     rules = ruleset.parse(_text(path), path.name)

@@ -1,7 +1,7 @@
 """A rule set as a template_library.db of the ecosystem: templates, their parameters, geometry, materials.
 
-Rules without an element and the words of disciplines have no place there. The words of a rule are kept in the
-template's notes; whoever reads the library finds classes by the words known for them (see library.py).
+Conditions, rules without an element and the words of disciplines have no place in these tables: all rules are kept
+whole in tables of ours beside them (kept_rules.py). Other readers find classes by the words known for them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from dxfd.convert.match.rules import Element, Recipe, Rule
+from dxfd.convert.match.kept_rules import keep
+from dxfd.convert.match.rules import DisciplineWords, Element, Recipe, Rule
 from dxfd.errors import OutputError, OutputNotWritableError
 
 CATEGORIES: Final = {
@@ -28,7 +29,9 @@ _GEOMETRY: Final = {
 _VERSION: Final = "1.0.0"
 
 
-def write_library(path: Path, rules: Iterable[Rule], *, source: str) -> int:
+def write_library(
+    path: Path, rules: Iterable[Rule], disciplines: Iterable[DisciplineWords] = (), *, source: str
+) -> int:  # fmt: skip
     """Write a new library and return how many templates are in it.
 
     Raises:
@@ -41,13 +44,15 @@ def write_library(path: Path, rules: Iterable[Rule], *, source: str) -> int:
         with closing(sqlite3.connect(path)) as database:
             database.executescript(schema)
             with database:
-                count = _fill(database, rules, source)
+                count = _fill(database, tuple(rules), disciplines, source)
     except sqlite3.Error as error:
         raise OutputNotWritableError(f"{path} cannot be written: {error}") from None
     return count
 
 
-def _fill(database: sqlite3.Connection, rules: Iterable[Rule], source: str) -> int:
+def _fill(
+    database: sqlite3.Connection, rules: tuple[Rule, ...], disciplines: Iterable[DisciplineWords], source: str
+) -> int:  # fmt: skip
     database.execute("INSERT INTO schema_version VALUES (?, NULL, 'written by dxfd')", (_VERSION,))
     for order, (code, name) in enumerate(CATEGORIES.items()):
         database.execute(
@@ -55,12 +60,14 @@ def _fill(database: sqlite3.Connection, rules: Iterable[Rule], source: str) -> i
             (code, name, order),
         )
     names: Counter[str] = Counter()
-    count = 0
+    templates: dict[str, dict[str, str]] = {}
     for rule in rules:
         for code in rule.disciplines or ((rule.element.discipline,) if rule.element else ()):
             if rule.element is not None:
-                _template(database, rule, rule.element, code, names)
-                count += 1
+                made = _template(database, rule, rule.element, code, names)
+                templates.setdefault(rule.rule_id, {})[code] = made
+    keep(database, rules, disciplines, templates)
+    count = sum(map(len, templates.values()))
     database.execute(
         "INSERT INTO template_set_metadata (metadata_id, set_name, version, total_templates, notes)"
         " VALUES ('dxfd', ?, ?, ?, 'written by dxfd')",
@@ -69,7 +76,8 @@ def _fill(database: sqlite3.Connection, rules: Iterable[Rule], source: str) -> i
     return count
 
 
-def _template(database: sqlite3.Connection, rule: Rule, element: Element, code: str, names: Counter[str]) -> None:
+def _template(database: sqlite3.Connection, rule: Rule, element: Element, code: str, names: Counter[str]) -> str:
+    """Write a template; returns its identifier."""
     row_id = f"{code.lower()}.{rule.rule_id}"
     name = f"{code}_{element.ifc_class}"
     names[name] += 1
@@ -107,3 +115,4 @@ def _template(database: sqlite3.Connection, rule: Rule, element: Element, code: 
             "INSERT INTO material_specifications (spec_id, template_id, material_name) VALUES (?, ?, ?)",
             (f"{row_id}_material", row_id, element.material_name),
         )
+    return row_id
