@@ -1,8 +1,10 @@
 """A finished database to one binary glTF 2.0 file, to be looked at: a mesh for each discipline, class and colour.
 
 Small bodies are merged, because viewers draw a hundred large meshes faster than a million small ones; bodies that are
-shared stay nodes over one mesh while they are few enough. Metres about the model's centre, so that single precision
-holds them. The vertices go to a spool file, because glTF wants its description first. Runs in `dxfd export`.
+shared stay nodes over one mesh while they are few enough. Each merged vertex has the number of its element within its
+primitive (EXT_mesh_features), whose identifiers are a table (EXT_structural_metadata). Metres about the model's centre,
+so that single precision holds them. The vertices go to a spool file, because glTF wants its description first. Runs in
+`dxfd export`.
 """
 
 from __future__ import annotations
@@ -40,6 +42,13 @@ _TRIANGLES: Final = 4
 _LINES: Final = 1
 _UNSIGNED_SHORT, _UNSIGNED_INT, _FLOAT = 5123, 5125, 5126
 _LARGEST: Final = (1 << 32) - 1
+_FEATURES, _METADATA = "EXT_mesh_features", "EXT_structural_metadata"
+_SCHEMA: Final = {
+    "id": "dxfd",
+    "classes": {"element": {"name": "Element", "properties": {"guid": {"type": "STRING", "required": True}}}},
+}
+_GUID_BYTES: Final = 100
+"""Of memory that an identifier takes while it waits."""
 
 Points = npt.NDArray[np.float32]
 
@@ -106,6 +115,9 @@ class _Heap(Struct):
 
     points: list[Points] = field(default_factory=list)
     indices: list[npt.NDArray[np.uint32]] = field(default_factory=list)
+    guids: list[str] = field(default_factory=list)
+    numbers: list[npt.NDArray[np.uint32]] = field(default_factory=list)
+    """Element of each vertex, index into guids."""
     vertices: int = 0
     held: int = 0
 
@@ -130,6 +142,7 @@ class _Scene:
         self._meshes: list[dict[str, Any]] = []
         self._shared: dict[tuple[str, str], int] = {}
         self._bodies: dict[str, tuple[Points, npt.NDArray[np.uint32]]] = {}
+        self._tables: list[dict[str, Any]] = []
 
     # --- elements ----------------------------------------------------------------------------------------------
 
@@ -165,7 +178,8 @@ class _Scene:
             for k in rows:
                 mine = world[at[k] : at[k + 1]]
                 faces = found[k].faces
-                self._add(key, mine, np.frombuffer(faces, dtype="<u4") if faces else _steps(len(mine)))
+                indices = np.frombuffer(faces, dtype="<u4") if faces else _steps(len(mine))
+                self._add(key, mine, indices, [found[k].guid])
 
     def _baked(self, found: list[Element]) -> None:
         """Merge shared bodies, all those of one body and key at once."""
@@ -186,18 +200,23 @@ class _Scene:
             for first in range(0, len(elements), step):
                 part = world[first : first + step]
                 base = np.arange(len(part), dtype=np.uint32)[:, None] * np.uint32(len(points))
-                self._add(key, part.reshape(-1, 3).astype("<f4"), (indices[None] + base).ravel())
+                guids = [element.guid for element in elements[first : first + step]]
+                self._add(key, part.reshape(-1, 3).astype("<f4"), (indices[None] + base).ravel(), guids)
             self.counts["merged"] += len(elements)
 
-    def _add(self, key: Key, points: Points, indices: npt.NDArray[np.uint32]) -> None:
+    def _add(self, key: Key, points: Points, indices: npt.NDArray[np.uint32], guids: list[str]) -> None:
+        """Add the bodies of elements, all of which have as many points."""
         heap = self._heaps[key]
         if heap.vertices and heap.vertices + len(points) > _MOST_VERTICES:
             self._flush(key)
             heap = self._heaps[key]
         heap.points.append(points.copy())  # a view would keep the whole batch
         heap.indices.append(indices + np.uint32(heap.vertices))
+        numbers = np.arange(len(heap.guids), len(heap.guids) + len(guids), dtype=np.uint32)
+        heap.numbers.append(np.repeat(numbers, len(points) // len(guids)))
+        heap.guids += guids
         heap.vertices += len(points)
-        size = points.nbytes + indices.nbytes
+        size = points.nbytes + indices.nbytes + 4 * len(points) + _GUID_BYTES * len(guids)
         heap.held += size
         self._held += size
 
@@ -243,7 +262,19 @@ class _Scene:
         heap = self._heaps.pop(key)
         self._held -= heap.held
         made = self._primitive(np.concatenate(heap.points), np.concatenate(heap.indices), key.rgba, key.mode)
+        self._named(made, heap.guids, np.concatenate(heap.numbers))
         self._primitives[key.discipline, key.ifc_class].append(made)
+
+    def _named(self, made: dict[str, Any], guids: list[str], numbers: npt.NDArray[np.uint32]) -> None:
+        """Say in a primitive which element each vertex belongs to."""
+        view = self._view(numbers.astype("<u4").tobytes(), 34962, byteStride=4)  # of which two bytes are read
+        made["attributes"]["_FEATURE_ID_0"] = self._accessor(view, _UNSIGNED_SHORT, len(numbers), "SCALAR")
+        table = {"featureCount": len(guids), "attribute": 0, "propertyTable": len(self._tables)}
+        made["extensions"] = {_FEATURES: {"featureIds": [table]}}
+        encoded = [guid.encode() for guid in guids]
+        places = np.cumsum([0, *map(len, encoded)]).astype("<u4")
+        columns = {"values": self._view(b"".join(encoded), None), "stringOffsets": self._view(places.tobytes(), None)}
+        self._tables.append({"class": "element", "count": len(guids), "properties": {"guid": columns}})
 
     def _primitive(self, points: Points, indices: npt.NDArray[np.uint32], rgba: str, mode: int) -> dict[str, Any]:
         place = self._accessor(
@@ -256,10 +287,12 @@ class _Scene:
         order = self._accessor(self._view(raw, 34963), kind, len(indices), "SCALAR")
         return {"attributes": {"POSITION": place}, "indices": order, "material": self._material(rgba), "mode": mode}
 
-    def _view(self, raw: bytes, target: int) -> int:
-        self._views.append({"buffer": 0, "byteOffset": self.length, "byteLength": len(raw), "target": target})
-        self._spool.write(raw + b"\0" * (-len(raw) % 4))
-        self.length += len(raw) + -len(raw) % 4
+    def _view(self, raw: bytes, target: int | None, **more: Any) -> int:
+        """Write bytes and return the number of their view; without a target they are no vertices or indices."""
+        view = {"buffer": 0, "byteOffset": self.length, "byteLength": len(raw), **more}
+        self._views.append(view if target is None else view | {"target": target})
+        self._spool.write(raw + b"\0" * (-len(raw) % 8))  # tables want views at multiples of 8
+        self.length += len(raw) + -len(raw) % 8
         return len(self._views) - 1
 
     def _accessor(self, view: int, kind: int, count: int, shape: str, **more: Any) -> int:
@@ -303,6 +336,9 @@ class _Scene:
                 "bufferViews": self._views,
                 "buffers": [{"byteLength": self.length}],
             }
+        if self._tables:
+            document["extensionsUsed"] = [_FEATURES, _METADATA]
+            document["extensions"] = {_METADATA: {"schema": _SCHEMA, "propertyTables": self._tables}}
         return document
 
     def _place(self) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -73,6 +75,47 @@ def test_the_model_is_the_databases_wherever_shared_bodies_go(building, tmp_path
     one, other = (np.sort(np.concatenate([p[o] for p, o, *_ in picture.parts(tmp_path / n)]), axis=0)
                   for n in ("nodes.glb", "merged.glb"))  # fmt: skip
     assert np.abs(one - other).max() < 1e-4
+
+
+def guids_of(document, buffer, number):
+    """Return the identifiers of a property table."""
+    table = document["extensions"]["EXT_structural_metadata"]["propertyTables"][number]
+    columns = table["properties"]["guid"]
+    views = [document["bufferViews"][columns[name]] for name in ("values", "stringOffsets")]
+    assert all(view["byteOffset"] % 8 == 0 for view in views)
+    text, places = (buffer[v["byteOffset"] : v["byteOffset"] + v["byteLength"]] for v in views)
+    at = np.frombuffer(places, "<u4")
+    assert len(at) == table["count"] + 1 and at[-1] == len(text)
+    return [text[a:b].decode() for a, b in pairwise(at.tolist())]
+
+
+def test_merged_vertices_say_which_element_they_are_of(building, tmp_path):
+    glb_of(building, tmp_path / "out.glb", most_nodes=0)
+    document, buffer = picture.opened(tmp_path / "out.glb")
+    assert document["extensionsUsed"] == ["EXT_mesh_features", "EXT_structural_metadata"]
+    boxes = {
+        row[0]: row[1:] for row in cv.query(
+            building, "SELECT guid, center_x, center_y, center_z, bbox_x, bbox_y, bbox_z FROM element_transforms"
+        )
+    }  # fmt: skip
+    origin = np.array(cv.query(building, "SELECT offset_x, offset_y, offset_z FROM global_offset")[0])
+    seen = set()
+    for primitive in (p for mesh in document["meshes"] for p in mesh["primitives"]):
+        (feature,) = primitive["extensions"]["EXT_mesh_features"]["featureIds"]
+        guids = guids_of(document, buffer, feature["propertyTable"])
+        described = document["accessors"][primitive["attributes"]["_FEATURE_ID_0"]]
+        view = document["bufferViews"][described["bufferView"]]
+        assert (described["componentType"], view["byteStride"]) == (5123, 4)
+        number = np.frombuffer(buffer, "<u2", 2 * described["count"], view["byteOffset"])[::2]
+        points = picture.accessor(document, buffer, primitive["attributes"]["POSITION"])
+        assert feature["featureCount"] == len(guids) == number.max() + 1
+        for k, guid in enumerate(guids):
+            mine = points[number == k] + origin
+            center, size = np.array(boxes[guid][:3]), np.array(boxes[guid][3:])
+            assert np.abs(mine - center).max(axis=0) == pytest.approx(size / 2, abs=1e-3)
+        seen |= set(guids)
+    shown = cv.query(building, "SELECT guid FROM element_geometry WHERE face_count > 0 OR vertex_count > 1")
+    assert seen == {guid for (guid,) in shown}
 
 
 def test_one_discipline_alone(building, tmp_path, capsys):
