@@ -7,12 +7,16 @@ all others, so this is a stage after the last batch.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
+
+from dxfd.convert.build.ragged import within
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -39,6 +43,8 @@ MOST_PAIRS: Final = 20_000_000
 _CELL_M: Final = 4.0
 _MOST_CELLS: Final = 256
 """A box over more cells is compared with all others at once instead."""
+_AT_ONCE: Final = 1 << 20
+"""Pairs looked at together: 60 MB."""
 _TOUCH_M: Final = 0.001
 _SPARE_M: Final = 0.01
 _ROUNDS: Final = 50
@@ -91,18 +97,27 @@ def pairs(boxes: Boxes) -> tuple[Ints, Ints]:
         raise TooManyPairsError
     found = [np.empty(0, dtype=np.int64)]
     n = len(low)
-    for k in np.flatnonzero(counts > 1).tolist():
-        members = np.sort(box[starts[k] : starts[k] + counts[k]])
-        i, j = np.triu_indices(len(members), 1)
-        a, b = members[i], members[j]
+    behind = np.repeat(starts + counts, counts) - np.arange(len(box)) - 1  # members of its cell behind each
+    for begin, end in _shares(behind):
+        place = np.repeat(np.arange(begin, end), behind[begin:end])
+        a, b = box[place], box[place + within(behind[begin:end]) + 1]
         over = ((low[a] < high[b]) & (low[b] < high[a])).all(axis=1)
-        found.append(a[over] * n + b[over])
+        found.append(np.unique(np.minimum(a, b)[over] * n + np.maximum(a, b)[over]))
     for k in large.tolist():
         others = np.flatnonzero(((low < high[k]) & (low[k] < high)).all(axis=1))
         others = others[others != k]
         found.append(np.minimum(others, k) * n + np.maximum(others, k))
     keys = np.unique(np.concatenate(found))
     return keys // max(n, 1), keys % max(n, 1)
+
+
+def _shares(counts: Ints) -> Iterator[tuple[int, int]]:
+    """Yield stretches of counts whose sums are about _AT_ONCE."""
+    if not len(counts):
+        return
+    sums = np.cumsum(counts)
+    cuts = np.searchsorted(sums, np.arange(_AT_ONCE, int(sums[-1]) + _AT_ONCE, _AT_ONCE))
+    yield from pairwise(np.unique(np.concatenate([[0], cuts, [len(counts)]])).tolist())
 
 
 def raises(boxes: Boxes, a: Ints, b: Ints) -> tuple[Floats, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from msgspec import Struct, field
+from msgspec import Struct
 
 from dxfd.convert.build.ragged import Bools, Floats, Ints, offsets, within
 from dxfd.convert.walls.measures import Measures
@@ -37,7 +37,7 @@ class Fillings(Struct, frozen=True):
     offset: Ints
 
 
-class Opening(Struct):
+class Opening(Struct, frozen=True):
     """A gap that a wall goes over: metres along it, and which fillings stand in it, the best first."""
 
     low: float
@@ -45,7 +45,7 @@ class Opening(Struct):
     fillings: list[int]
 
 
-class Wall(Struct):
+class Wall(Struct, frozen=True):
     """A straight wall.
 
     Attributes:
@@ -53,7 +53,7 @@ class Wall(Struct):
         low, high: ends of it before joints.
         thickness: metres.
         group: of its faces.
-        left, right: runs that are its faces.
+        left, right: runs that are its faces, in order.
         pieces: how many pairs it is made of.
         openings: in order.
     """
@@ -64,10 +64,10 @@ class Wall(Struct):
     high: float
     thickness: float
     group: int
-    left: set[int]
-    right: set[int]
+    left: tuple[int, ...]
+    right: tuple[int, ...]
     pieces: int = 1
-    openings: list[Opening] = field(default_factory=list)
+    openings: tuple[Opening, ...] = ()
 
     def point(self, t: float, s: float) -> tuple[float, float]:
         """Return the point t along the centre line, s to its left."""
@@ -110,11 +110,12 @@ def walls(pieces: Pieces, fillings: Fillings, measures: Measures) -> list[Wall]:
     begins = np.ones(len(pieces.low), dtype=np.bool_)
     begins[gaps.after[linked]] = False
     made = []
+    ends = pieces.ends
     for first in np.flatnonzero(begins).tolist():
         chain = [first]
         while (following := int(after[chain[-1]])) >= 0:
             chain.append(following)
-        made.append(_wall(pieces, gaps, chain, [int(gap_of[k]) for k in chain[:-1]], filled.fillings))
+        made.append(_wall(pieces, ends, chain, _openings(pieces, gaps, gap_of, chain, filled.fillings)))
     return made
 
 
@@ -212,26 +213,51 @@ def _crossed(pieces: Pieces, gaps: _Gaps, wanted: Bools) -> Bools:
     return out
 
 
-def _wall(pieces: Pieces, gaps: _Gaps, chain: list[int], between: list[int], inside: dict[int, list[int]]) -> Wall:
-    """Return the wall of a chain of pieces, as the longest of them lies."""
-    rows = np.array(chain, dtype=np.int64)
-    longest = int(rows[np.argmax(np.round(pieces.high[rows] - pieces.low[rows], 6))])
-    origin, along = pieces.origin[longest], pieces.along[longest]
-    t = np.concatenate([dot(along[None], end[rows] - origin) for end in pieces.ends])
+def _wall(pieces: Pieces, ends: tuple[Floats, Floats], chain: list[int], openings: list[_Place]) -> Wall:
+    """Return the wall of a chain of pieces, as the longest of them lies.
+
+    Args:
+        pieces: all of them.
+        ends: theirs.
+        chain: those of the wall, in order.
+        openings: both ends of each, and the fillings.
+    """
+    longest = chain[0]
+    for k in chain[1:]:
+        if pieces.high[k] - pieces.low[k] > pieces.high[longest] - pieces.low[longest] + _TOUCH_M:
+            longest = k
+    (x, y), (dx, dy) = pieces.origin[longest].tolist(), pieces.along[longest].tolist()
+
+    def along(point: Floats) -> float:
+        return float((point[0] - x) * dx + (point[1] - y) * dy)
+
+    t = [along(end[k]) for k in chain for end in ends]
     left, right = set[int](), set[int]()
     for k in chain:
-        same = float(along @ pieces.along[k]) > 0
+        same = pieces.along[k, 0] * dx + pieces.along[k, 1] * dy > 0
         left.add(int((pieces.left if same else pieces.right)[k]))
         right.add(int((pieces.right if same else pieces.left)[k]))
-    openings = []
-    for gap in between:
-        if gap in inside:
-            k = int(gaps.before[gap])
-            ends = pieces.origin[k] + pieces.along[k] * np.array([[gaps.low[gap]], [gaps.high[gap]]])
-            x, y = sorted(dot(along[None], ends - origin).tolist())
-            openings.append(Opening(x, y, inside[gap]))
-    (x, y), (dx, dy) = origin.tolist(), along.tolist()
+    found = []
+    for first, second, fillings in openings:
+        low, high = sorted((along(first), along(second)))
+        found.append(Opening(low, high, fillings))
     return Wall(
-        (x, y), (dx, dy), float(t.min()), float(t.max()), float(pieces.thickness[longest]),
-        int(pieces.group[longest]), left, right, len(chain), sorted(openings, key=lambda o: o.low),
+        (x, y), (dx, dy), min(t), max(t), float(pieces.thickness[longest]), int(pieces.group[longest]),
+        tuple(sorted(left)), tuple(sorted(right)), len(chain), tuple(sorted(found, key=lambda o: o.low)),
     )  # fmt: skip
+
+
+_Place = tuple[Floats, Floats, list[int]]
+
+
+def _openings(
+    pieces: Pieces, gaps: _Gaps, gap_of: Ints, chain: list[int], inside: dict[int, list[int]]
+) -> list[_Place]:
+    """Return the ends of the openings between the pieces of a chain, and what stands in them."""
+    found = []
+    for k in chain[:-1]:
+        gap = int(gap_of[k])
+        if gap in inside:
+            ends = (pieces.origin[k] + pieces.along[k] * t[gap] for t in (gaps.low, gaps.high))
+            found.append((*ends, inside[gap]))
+    return found

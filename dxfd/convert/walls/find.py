@@ -73,7 +73,7 @@ def _ordered(plans: list[Plan], given: dict[int, Fate], lines: Lines, made: Runs
                 firsts.setdefault(wall, owner)
     for wall, plan in enumerate(plans):  # a joint may have left hardly anything of a short face
         if wall not in firsts:
-            faces = np.array(sorted(plan.wall.left | plan.wall.right))
+            faces = np.array(sorted({*plan.wall.left, *plan.wall.right}))
             firsts[wall] = int(lines.owner[np.isin(made.of_line, faces)].min())
     order = sorted(range(len(plans)), key=lambda k: (firsts[k], k))
     place = {k: number for number, k in enumerate(order)}

@@ -94,7 +94,7 @@ def _claims(runs: Runs, plans: list[Plan]) -> dict[int, list[tuple[int, float, f
     for number, plan in enumerate(plans):
         right, right_end, left_end, left = plan.corners()
         for faces, ends in ((plan.wall.right, (right, right_end)), (plan.wall.left, (left, left_end))):
-            for run in sorted(faces):
+            for run in faces:
                 x, y = sorted(float(runs.along[run] @ (np.array(end) - runs.origin[run])) for end in ends)
                 claims[run].append((number, x, y))
     return claims

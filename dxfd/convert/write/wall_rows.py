@@ -6,13 +6,15 @@ Owns the SQL; decides nothing about walls. Runs within the stage's transaction.
 from __future__ import annotations
 
 from collections import Counter
+from math import dist
 from typing import Any, Final
 
 import pyarrow as pa
 from msgspec import Struct, field
 
+from dxfd.convert.walls.joints import Plan
 from dxfd.convert.walls.leftovers import Role
-from dxfd.convert.walls.solids import Solid
+from dxfd.convert.walls.solids import Hole, Solid, opened, prism, strip, together, whole
 from dxfd.convert.write.database import Database
 
 REASON: Final = "wall_pair"
@@ -22,24 +24,32 @@ _OWN: Final = (
     "dxf_block",
 )  # fmt: skip
 """Columns that a wall takes from the first of its lines."""
+_AT_ONCE: Final = 4096
+"""Walls whose bodies are in memory together."""
 _Point = tuple[float, float]
 
 
 class WallRow(Struct, frozen=True):
-    """A wall: guid, id of the line it is named after, ends of its axis, corners, measures, what its ends meet, body."""
+    """A wall: its guid, id of the line it is named after, outline, height of its foot and its own, openings."""
 
     guid: str
     first: int
-    start: _Point
-    end: _Point
-    corners: list[_Point]
-    thickness: float
+    plan: Plan
     foot: float
     height: float
-    joints: tuple[str, str]
-    length: float
-    solid: Solid
-    pairs: int
+    holes: list[Hole]
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """From and to along the centre line, in the middle of the wall's end faces."""
+        left, right = self.plan.left, self.plan.right
+        return (left[0] + right[0]) / 2, (left[1] + right[1]) / 2
+
+    def solid(self) -> Solid:
+        """Return its body."""
+        if self.holes:
+            return opened(self.plan, self.foot, self.height, self.holes)
+        return whole(self.plan, self.foot, self.height)
 
 
 class OpeningRow(Struct, frozen=True):
@@ -54,13 +64,24 @@ class OpeningRow(Struct, frozen=True):
 
 
 class Rest(Struct, frozen=True):
-    """A line that is longer than its walls: its id, the key of its new body, metres left of it, the walls it is of."""
+    """A line that is longer than its walls: its id, the key of its new body, what is left of it, the walls it is of."""
 
     id: int
     key: str
-    length: float
-    solid: Solid
-    walls: list[tuple[int, Role]]
+    segments: list[tuple[_Point, _Point]]
+    width: float
+    foot: float
+    height: float
+    walls: tuple[tuple[int, Role], ...]
+
+    @property
+    def length(self) -> float:
+        """Metres that are left."""
+        return sum(dist(a, b) for a, b in self.segments)
+
+    def solid(self) -> Solid:
+        """Return its body: strips."""
+        return together([prism(strip(a, b, self.width), self.foot, self.height) for a, b in self.segments])
 
 
 class Change(Struct):
@@ -76,7 +97,7 @@ class Change(Struct):
 
     walls: list[WallRow] = field(default_factory=list)
     openings: list[OpeningRow] = field(default_factory=list)
-    gone: list[tuple[int, list[tuple[int, Role]]]] = field(default_factory=list)
+    gone: list[tuple[int, tuple[tuple[int, Role], ...]]] = field(default_factory=list)
     rests: list[Rest] = field(default_factory=list)
     named: Counter[int] = field(default_factory=Counter)
 
@@ -193,20 +214,8 @@ def _come(database: Database, change: Change, ids: list[int]) -> None:
     names = ", ".join(("id", "guid", *_OWN))
     database.execute(f"INSERT INTO elements_meta ({names}) SELECT {names} FROM _new ORDER BY id")
     database.execute("DROP TABLE _new")
-    walls = change.walls
-    guids = [w.guid for w in walls]
-    database.ingest("element_transforms", _places(ids, guids, [w.solid for w in walls], [w.length for w in walls]))
-    database.ingest("base_geometries", _bodies(ids, guids, [w.solid for w in walls]))
-    columns: dict[str, Any] = {
-        "guid": guids,
-        **{f"{name}_{axis}": [getattr(w, name)[k] for w in walls] for name in ("start", "end")
-           for k, axis in enumerate("xy")},
-        **{f"corner{n + 1}_{axis}": [w.corners[n][k] for w in walls] for n in range(4) for k, axis in enumerate("xy")},
-        "thickness_m": [w.thickness for w in walls], "foot_m": [w.foot for w in walls],
-        "height_m": [w.height for w in walls], "start_joint": [w.joints[0] for w in walls],
-        "end_joint": [w.joints[1] for w in walls], "pairs": [w.pairs for w in walls],
-    }  # fmt: skip
-    database.ingest("walls", pa.table(columns))
+    for begin in range(0, len(ids), _AT_ONCE):
+        _place(database, ids[begin : begin + _AT_ONCE], change.walls[begin : begin + _AT_ONCE])
     found = change.openings
     if found:
         text = {"wall": [o.wall for o in found], "guid": [o.guid for o in found], "filling": [o.filling for o in found]}
@@ -217,25 +226,43 @@ def _come(database: Database, change: Change, ids: list[int]) -> None:
         database.ingest("wall_openings", pa.table({**text, **places}))
 
 
+def _place(database: Database, ids: list[int], walls: list[WallRow]) -> None:
+    """Insert places, bodies and axes of some walls."""
+    guids = [w.guid for w in walls]
+    solids = [w.solid() for w in walls]
+    ends = [w.ends for w in walls]
+    database.ingest("element_transforms", _places(ids, guids, solids, [high - low for low, high in ends]))
+    database.ingest("base_geometries", _bodies(ids, guids, solids))
+    axes = [[w.plan.wall.point(t, 0.0) for t in span] for w, span in zip(walls, ends, strict=True)]
+    corners = [w.plan.corners() for w in walls]
+    columns: dict[str, Any] = {
+        "guid": guids,
+        **{f"{name}_{axis}": [a[n][k] for a in axes] for n, name in enumerate(("start", "end"))
+           for k, axis in enumerate("xy")},
+        **{f"corner{n + 1}_{axis}": [c[n][k] for c in corners] for n in range(4) for k, axis in enumerate("xy")},
+        "thickness_m": [w.plan.wall.thickness for w in walls], "foot_m": [w.foot for w in walls],
+        "height_m": [w.height for w in walls], "start_joint": [w.plan.ends[0] for w in walls],
+        "end_joint": [w.plan.ends[1] for w in walls], "pairs": [w.plan.wall.pieces for w in walls],
+    }  # fmt: skip
+    database.ingest("walls", pa.table(columns))
+
+
 def _shorten(database: Database, change: Change) -> None:
     """Give the lines of which something is left a body of that."""
     rests = change.rests
     if not rests:
         return
     keys = [r.key for r in rests]
-    database.ingest("base_geometries", _bodies([r.id for r in rests], keys, [r.solid for r in rests]))
+    solids = [r.solid() for r in rests]
+    database.ingest("base_geometries", _bodies([r.id for r in rests], keys, solids))
     database.execute(
         "UPDATE elements_meta SET geometry_hash = (SELECT key FROM _rest r WHERE r.id = elements_meta.id)"
         " WHERE id IN (SELECT id FROM _rest)"
     )
     guids = dict(database.rows("SELECT id, guid FROM elements_meta WHERE id IN (SELECT id FROM _rest)"))
     database.execute("DELETE FROM element_transforms WHERE id IN (SELECT id FROM _rest)")
-    database.ingest(
-        "element_transforms",
-        _places(
-            [r.id for r in rests], [guids[r.id] for r in rests], [r.solid for r in rests], [r.length for r in rests]
-        ),
-    )
+    ids = [r.id for r in rests]
+    database.ingest("element_transforms", _places(ids, [guids[i] for i in ids], solids, [r.length for r in rests]))
 
 
 def _close_up(database: Database, holes: list[int], count: int) -> None:

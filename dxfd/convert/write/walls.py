@@ -32,6 +32,8 @@ WALLS: Final = ("IfcWall", "IfcWallStandardCase")
 KINDS: Final = ("LINE", "LWPOLYLINE", "POLYLINE")
 DOOR: Final = "IfcDoor"
 WINDOW: Final = "IfcWindow"
+MOST_LINES: Final = 150_000
+"""Walls are found with all lines of a floor in memory: 2.5 KB each. Of more none are made."""
 _LEAST_HEIGHT_M: Final = 0.3
 """A door or window of less height has none: it is a symbol in plan."""
 _LOW_M: Final = 0.05
@@ -74,28 +76,35 @@ def join(database: Database, measures: Measures) -> None:
     """
     if database.rows(f"SELECT 1 FROM conversion_issues WHERE code = '{CODE}'"):
         return  # a run that died behind this stage has done it
-    lines = _read(database, WALLS, f" AND m.dxf_type IN ({_quoted(KINDS)})")
+    change = _changes(database, measures)
+    if change is not None and change.walls:
+        wall_rows.apply(database, change)
+    database.insert("conversion_issues", {"code": CODE, "severity": "notice", "message": _words(change)})
+
+
+def _changes(database: Database, measures: Measures) -> Change | None:
+    """Return what changes; None if there are too many lines to look at together."""
+    which = f" AND m.dxf_type IN ({_quoted(KINDS)})"
+    ((count,),) = database.rows(f"SELECT COUNT(*) FROM elements_meta m WHERE m.ifc_class IN ({_quoted(WALLS)}){which}")
+    if count > MOST_LINES:
+        return None
+    lines = _read(database, WALLS, which)
     fillings = _read(database, (DOOR, WINDOW), "")
     change = Change()
-    crowded = 0
     try:
         for rows in _levels(lines):
             _take(change, lines, fillings, rows, measures)
     except TooManyPairsError:
-        change, crowded = Change(), 1
-    if change.walls:
-        wall_rows.apply(database, change)
-    database.insert("conversion_issues", {"code": CODE, "severity": "notice", "message": _words(change, crowded)})
+        return None
+    return change
 
 
-def _words(change: Change, crowded: int) -> str:
-    if crowded:
-        return "so many lines of walls lie side by side that none were made of pairs"
-    used = len(change.gone) + len(change.rests)
-    return (
-        f"{len(change.walls)} walls were made of {sum(w.pairs for w in change.walls)} pairs of faces, {used} lines;"
-        f" {len(change.openings)} openings"
-    )
+def _words(change: Change | None) -> str:
+    if change is None:
+        return "there are too many lines of walls, or too many side by side: none were made walls of pairs"
+    used, pairs = len(change.gone) + len(change.rests), sum(w.plan.wall.pieces for w in change.walls)
+    openings = len(change.openings)
+    return f"{len(change.walls)} walls were made of {pairs} pairs of faces, {used} lines; {openings} openings"
 
 
 def _quoted(words: Iterable[str]) -> str:
@@ -152,6 +161,8 @@ def _levels(lines: _Read) -> list[Ints]:
 def _take(change: Change, lines: _Read, fillings: _Read, rows: Ints, measures: Measures) -> None:
     """Find the walls of one floor and note what changes."""
     got = traced(lines.part(rows))
+    if len(got.lines.owner) > MOST_LINES:
+        raise TooManyPairsError
     kinds = [lines.kind[k] for k in rows.tolist()]
     is_line = np.array([kind == "LINE" for kind in kinds], dtype=np.bool_)
     group: dict[tuple[Any, ...], int] = {}
@@ -170,32 +181,26 @@ def _take(change: Change, lines: _Read, fillings: _Read, rows: Ints, measures: M
     for number, plan in enumerate(found.plans):
         row = int(rows[found.firsts[number]])
         height = float(lines.size[row, 2])
-        openings = []
+        guid = derived(lines.guid[row], f"wall {change.next_of(row)}")
+        holes = []
         for opening in plan.wall.openings:
             hole = _hole(opening, fillings, place, (foot, height), measures)
             if hole is not None:
-                openings.append((opening, hole))
-        solid = (
-            solids.opened(plan, foot, height, [hole for _, hole in openings])
-            if openings
-            else solids.whole(plan, foot, height)
-        )
-        guid = derived(lines.guid[row], f"wall {change.next_of(row)}")
-        change.walls.append(_row(guid, int(lines.id[row]), plan, foot, height, solid))
-        for opening, hole in openings:
-            members = [int(place[k]) for k in opening.fillings]
-            change.openings.append(_opening(guid, len(change.openings), fillings.guid[members[0]], hole, plan))
+                holes.append(hole)
+                filling = fillings.guid[int(place[opening.fillings[0]])]
+                change.openings.append(_opening(guid, len(holes), filling, hole, plan))
+        change.walls.append(WallRow(guid, int(lines.id[row]), plan, foot, height, holes))
     for owner, fate in sorted(found.fates.items()):
         row = int(rows[owner])
-        walls = [(first + wall, role) for wall, role in fate.walls.items()]
+        walls = tuple((first + wall, role) for wall, role in fate.walls.items())
         if not fate.rest:
             change.gone.append((int(lines.id[row]), walls))
             continue
         width = float(got.width[owner]) or found.plans[next(iter(fate.walls))].wall.thickness
-        strips = [solids.strip(a, b, width) for a, b in fate.rest]
-        solid = solids.together([solids.prism(strip, foot, float(lines.size[row, 2])) for strip in strips])
-        length = sum(float(np.hypot(b[0] - a[0], b[1] - a[1])) for a, b in fate.rest)
-        change.rests.append(Rest(int(lines.id[row]), derived(lines.guid[row], "rest"), length, solid, walls))
+        height = float(lines.size[row, 2])
+        change.rests.append(
+            Rest(int(lines.id[row]), derived(lines.guid[row], "rest"), fate.rest, width, foot, height, walls)
+        )
 
 
 def _standing(fillings: _Read, storey: str, foot: float, height: float) -> Bools:
@@ -223,13 +228,6 @@ def _hole(
     else:
         head = max(measures.window_head_m, sill + _USUAL_WINDOW_M)
     return solids.hole_of(opening.low, opening.high, sill, head, height)
-
-
-def _row(guid: str, first: int, plan: Plan, foot: float, height: float, solid: solids.Solid) -> WallRow:
-    wall = plan.wall
-    low, high = (plan.left[0] + plan.right[0]) / 2, (plan.left[1] + plan.right[1]) / 2
-    return WallRow(guid, first, wall.point(low, 0), wall.point(high, 0), plan.corners(), wall.thickness, foot, height,
-                   plan.ends, high - low, solid, wall.pieces)  # fmt: skip
 
 
 def _opening(wall: str, number: int, filling: str, hole: solids.Hole, plan: Plan) -> OpeningRow:
