@@ -15,7 +15,7 @@ def bounded(document: dict[str, Any]) -> dict[str, Any]:
     rows = document["ledger"]
     if len(rows) > LEDGER_ROWS:
         document["ledger"] = sorted(rows, key=lambda row: -row["count"])[:LEDGER_ROWS]
-        document["ledger_rows_left_out"] = len(rows) - LEDGER_ROWS
+        document["ledger_rows_left_out"] = document.get("ledger_rows_left_out", 0) + len(rows) - LEDGER_ROWS
     for row in document["ledger"]:
         for name in ("entity_type", "layer", "block", "first_handle"):
             row[name] = row[name][:NAME_CHARACTERS]

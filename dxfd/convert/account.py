@@ -19,6 +19,7 @@ from dxfd.convert.keys import tally
 from dxfd.convert.read.columns import Heads
 from dxfd.convert.read.stream import Chunk
 from dxfd.convert.scope import View
+from dxfd.convert.told import Told
 from dxfd.convert.types import Found
 
 SKIPS: Final = frozenset(
@@ -51,7 +52,7 @@ class Account(Struct):
 
 def settle(
     chunk: Chunk, view: View, blocks: tuple[list[str], Ints], reasons: tuple[list[str], Ints],
-    built: Built, bad: Ints, told: set[str],
+    built: Built, bad: Ints, told: Told,
 ) -> Account:  # fmt: skip
     """Return what became of the chunk's entities.
 
@@ -62,7 +63,7 @@ def settle(
         reasons: distinct reasons of skips before building and (E,) index; 0 is "" (was to be built).
         built: elements and failures.
         bad: entities of the chosen layouts with numbers that are none.
-        told: messages of notices told before; grows.
+        told: the notices told before; grows.
     """
     main, heads = ~chunk.follower, view.head
     words = ["", *dict.fromkeys([*reasons[0], *(r for r, _ in built.failed.values()), "bad_number", "structure"])]
@@ -81,9 +82,8 @@ def settle(
     for entity, (word, message) in sorted(built.failed.items()):
         if word in SKIPS:
             reason[entity] = at[word]
-            if message and message not in told:
-                told.add(message)
-                _notice(account, chunk, heads, entity, word, message)
+            if message and (said := told.take(word, message)):
+                _notice(account, chunk, heads, entity, word, said)
         else:
             fault(entity, word, message)
     if chunk.damage is not None:

@@ -22,6 +22,8 @@ from dxfd.convert.read.columns import Heads
 from dxfd.convert.read.stream import Chunk
 
 PAPER_SPACE: Final = "paper_space"
+_MOST_KNOWN: Final = 20_000
+"""Answers kept: 15 MB. 100,000 layers took 80 MB of them, and a drawing may have as many as entities."""
 _Answers = list[tuple[Choice, int, str]]
 
 
@@ -106,6 +108,8 @@ class Chooser:
         triple = (kind, layer, block)
         known = self._known.get(triple)
         if known is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()  # asked again they are the same
             known = [(choice, self._numbered(choice), choice.reason) for choice in self._rules.choices(*triple)]
             self._known[triple] = known
         return known

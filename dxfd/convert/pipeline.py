@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from importlib import resources
@@ -38,6 +38,7 @@ from dxfd.convert.explode.index import Index
 from dxfd.convert.explode.pieces import Names, Workshop
 from dxfd.convert.explode.run import Exploding, Frame, raised
 from dxfd.convert.explode.run import tables as tables_of
+from dxfd.convert.explode.shelf import Shelf
 from dxfd.convert.facts import Tables
 from dxfd.convert.match.engine import RuleSet
 from dxfd.convert.match.load import load_rules
@@ -56,6 +57,7 @@ from dxfd.convert.read.stream import Chunk, Place, Stream
 from dxfd.convert.region import OUTSIDE, inside, kept
 from dxfd.convert.scope import Scope, View
 from dxfd.convert.session import find_interrupted
+from dxfd.convert.told import Told
 from dxfd.convert.types import (
     LEDGER_COLUMNS,
     WARNINGS,
@@ -76,7 +78,7 @@ from dxfd.convert.types import (
     ShouldLeave,
 )
 from dxfd.convert.write import clashes, guid, rows, walls
-from dxfd.convert.write.bodies import Kept
+from dxfd.convert.write.bodies import Kept, Written
 from dxfd.convert.write.database import Database
 from dxfd.convert.write.drawing import write_georeference, write_layers
 from dxfd.convert.write.finish import finish, leave_no_journal, seal
@@ -105,6 +107,8 @@ BATCH_ENTITIES: Final = 20_000
 _LARGE_SOURCE: Final = 16 << 20
 """Bytes of text from which on the output takes large pages."""
 _MOST_DAMAGES: Final = 1000
+_MOST_LEDGER_ROWS: Final = 20_000
+"""Of the report: 10 MB. A drawing may have a row an entity, which the database has."""
 _FIRST_BATCHES: Final = 2
 """A run that reaches its memory limit within so many batches would do so again: that is an error, not a pause."""
 
@@ -165,8 +169,8 @@ class _Run:
             Dictionaries(source, self.found.sections, self.found.codec) if options.xdata else None
         )  # fmt: skip
         self.attachments = Attachments(source, self.found.sections, self.found.codec)
-        self.told: set[str] = set()
-        self.shared: set[str] = set()
+        self.told = Told()
+        self.shared = Written()
         self.kept = Kept(options.detail)
         self.resume_note = ""
         self.resumed_from = 0
@@ -310,10 +314,10 @@ class _Run:
         self.checkpoint = checkpoint
         self.resumed_from = checkpoint.entities_read
         if checkpoint.status == "in_progress":
-            self.shared = {r[0] for r in database.rows("SELECT geometry_hash FROM base_geometries WHERE id < 0")}
+            for held in database.batches("SELECT geometry_hash FROM base_geometries WHERE id < 0 ORDER BY id"):
+                self.shared.add(held.column(0).to_pylist())
             self.kept.resume(database)
-            told = database.rows("SELECT message FROM conversion_issues WHERE severity = 'notice'")
-            self.told = {r[0] for r in told}
+            self.told.resume(database.rows("SELECT code, message FROM conversion_issues WHERE severity = 'notice'"))
 
     def _entities(self) -> Stream:
         return Stream(self.source, self.scope.sections, CHUNK_BYTES, self.options.limits)
@@ -327,18 +331,21 @@ class _Run:
 
     def _batches(self, database: Database) -> None:
         means = means_of(self.options, self.found, self.source, self.plan.units.metres)
-        blocks = _LazyBlocks(self.found.codec, self.plan.units.metres, means, self._stream("BLOCKS"))
+        blocks = _LazyBlocks(
+            self.found.codec, self.plan.units.metres, means, self.output.parent, self._stream("BLOCKS"), self._tick
+        )
         builder = Builder(self.found.codec, self.plan.units.metres, blocks, means)
         tables = Tables(
             codec=self.found.codec, metres=self.plan.units.metres, layers=self.found.layers, blocks=blocks
         )  # fmt: skip
         chooser = Chooser(self.plan.rules, tables, self.plan.levels.resolved)
-        exploding = self._exploding(blocks, means, chooser)
+        shelf = Shelf(self.output.parent)
+        exploding = self._exploding(blocks, means, chooser, shelf)
         size = self.options.batch_size or BATCH_ENTITIES
         stream = self._entities()
         place = Place(self.checkpoint.section, self.checkpoint.byte_offset, self.checkpoint.line_number)
         ahead = Ahead(stream.chunks(place, size))
-        with Writer(database) as writer, ahead:
+        with contextlib.closing(blocks), contextlib.closing(shelf), Writer(database) as writer, ahead:
             batch: Batch | None = None
             for chunk in ahead:
                 batch = batch or Batch(checkpoint=self.checkpoint)
@@ -349,7 +356,7 @@ class _Run:
                 else:
                     self._take(chunk, chooser, builder, exploding, batch)
                 self._notes(blocks, batch)
-                step = self.governor.look(memory.rss, memory.trim)
+                step = self.governor.look(memory.rss, partial(_give_back, shelf))
                 stream.chunk_bytes = self.governor.chunk_bytes
                 cause = self.should_leave()
                 if batch.entities >= self.governor.batch_entities or cause or step is memory.Step.LEAVE:
@@ -367,7 +374,13 @@ class _Run:
             writer.drain()
             self._tell_committed(writer)
 
-    def _exploding(self, blocks: Blocks, means: Means, chooser: Chooser) -> Exploding | None:
+    def _tick(self) -> None:
+        """Show that there is progress where no batch is made, and leave if that is asked for."""
+        self._advanced(Phase.READ)
+        if cause := self.should_leave():
+            raise Left(cause, self.checkpoint.current_batch_number, self.checkpoint.entities_read)
+
+    def _exploding(self, blocks: Blocks, means: Means, chooser: Chooser, shelf: Shelf) -> Exploding | None:
         """Return what explodes block references; None if none is to be."""
         if self.scope.explodes is None:
             return None
@@ -381,7 +394,7 @@ class _Run:
             dictionaries=self.dictionaries, drawn=self.options.colors is Colors.DRAWING, names=Names(),
             region=self.plan.region,
         )  # fmt: skip
-        return Exploding(self.source, shop)
+        return Exploding(self.source, shop, shelf)
 
     def _take_content(
         self, chunk: Chunk, exploding: Exploding, chooser: Chooser, writer: Writer, batch: Batch
@@ -398,9 +411,7 @@ class _Run:
                 batch.whole = False
                 writer.put(batch)
                 batch = Batch(checkpoint=self.checkpoint)
-                self._advanced(Phase.READ)
-                if cause := self.should_leave():
-                    raise Left(cause, self.checkpoint.current_batch_number, self.checkpoint.entities_read)
+                self._tick()
             raised(part, chooser.elements, frame)
             self.spool.add(part.center - np.where(part.layout[:, None] > 0, 0.0, frame.origin), part.size)
             for table, content in tables_of(
@@ -536,10 +547,11 @@ class _Run:
         batch.add("elements_meta", rows.meta(built, texts, rule[at], elements, first, same))
         batch.add("element_transforms", rows.transforms(built, texts, first, origin))
         batch.add("base_geometries", rows.own_bodies(built, texts, first))
-        fresh = [body for key, body in built.bodies.items() if key not in self.shared]
+        new = self.shared.new(list(built.bodies))
+        fresh = [body for key, body in built.bodies.items() if key in new]
         if fresh:
             batch.add("base_geometries", rows.shared_bodies(fresh, len(self.shared) + 1))
-            self.shared.update(body.key for body in fresh)
+            self.shared.add(new)
         carried = properties(chunk, at, texts.guid, first, self.found.codec, self.attachments, self.dictionaries)
         batch.add("element_properties", carried)
 
@@ -592,13 +604,12 @@ class _Run:
     def _tell(self, notes: list[Found], batch: Batch) -> None:
         """Tell what concerns the drawing, each once."""
         for note in notes:
-            if note.message in self.told:
+            if not (words := self.told.take(note.code, note.message)):
                 continue
-            self.told.add(note.message)
             handle = pa.array([note.handle or None], type=pa.string())
-            row = {"code": [note.code], "severity": ["notice"], "handle": handle, "message": [note.message]}
+            row = {"code": [note.code], "severity": ["notice"], "handle": handle, "message": [words]}
             batch.add("conversion_issues", pa.table(row))
-            self.on_event(note)
+            self.on_event(replace(note, message=words))
 
     # --- end --------------------------------------------------------------------------------------------------
 
@@ -630,7 +641,8 @@ class _Run:
             ok=True, input=str(self.source.path), output=str(self.output), dxf_version=self.found.dxf_version,
             units=self.plan.units.name, units_source=self.plan.units.source, entities_read=done.entities_read,
             elements_written=done.elements_written, matched=done.entities_matched, skipped=done.entities_skipped,
-            errors=done.error_count, ledger=_ledger(database),
+            errors=done.error_count, ledger=(told := _ledger(database)),
+            ledger_rows_left_out=_ledger_rows(database) - len(told),
             match_rate=done.entities_matched / done.entities_read if done.entities_read else 0.0,
             batches=done.current_batch_number, resumed_from=self.resumed_from, resume_note=self.resume_note,
             elapsed_s=elapsed, entities_per_s=fresh / elapsed if elapsed > 0 else 0.0,
@@ -682,12 +694,21 @@ def _preparing(source: Source) -> Advanced:
     )  # fmt: skip
 
 
+def _give_back(shelf: Shelf) -> None:
+    """Give memory back: what can be had again from a file, then what the allocators keep."""
+    shelf.give_back()
+    memory.trim()
+
+
 class _LazyBlocks(Blocks):
     """Reads the BLOCKS section when the first extents are asked for: many drawings never do."""
 
-    def __init__(self, codec: str, metres: float, means: Means, stream: Stream) -> None:
-        super().__init__(codec, metres, means)
+    def __init__(
+        self, codec: str, metres: float, means: Means, folder: Path, stream: Stream, tick: Callable[[], None]
+    ) -> None:
+        super().__init__(codec, metres, means, folder)
         self._stream: Stream | None = stream
+        self._tick = tick
 
     def __contains__(self, name: str) -> bool:
         self._load()
@@ -711,7 +732,7 @@ class _LazyBlocks(Blocks):
     def _load(self) -> None:
         if self._stream is not None:
             stream, self._stream = self._stream, None
-            self.read(stream.chunks(stream.first_place()))
+            self.read(stream.chunks(stream.first_place()), self._tick)
 
 
 def _warnings(database: Database) -> list[str]:
@@ -721,8 +742,16 @@ def _warnings(database: Database) -> list[str]:
 
 
 def _ledger(database: Database) -> list[LedgerRow]:
-    found = database.rows(f"SELECT {', '.join(LEDGER_COLUMNS)} FROM ledger ORDER BY rowid")
+    found = database.rows(
+        f"SELECT {', '.join(LEDGER_COLUMNS)} FROM ledger WHERE rowid IN"
+        f" (SELECT rowid FROM ledger ORDER BY count DESC, rowid LIMIT {_MOST_LEDGER_ROWS}) ORDER BY rowid"
+    )
     return [LedgerRow(**dict(zip(LEDGER_COLUMNS, row, strict=True))) for row in found]
+
+
+def _ledger_rows(database: Database) -> int:
+    ((rows,),) = database.rows("SELECT COUNT(*) FROM ledger")
+    return int(rows)
 
 
 def _now() -> str:

@@ -361,6 +361,8 @@ class Report(Struct, frozen=True, kw_only=True):
     """What is missing of a damaged drawing that was converted as far as it goes; empty for a whole one."""
     dwg_note: str = ""
     """Of a DWG drawing: what made DXF of it, and what was lost by that."""
+    ledger_rows_left_out: int = 0
+    """The smallest rows of a ledger of more than 20,000; the database has them."""
     exploded: int = 0
     """Block references whose content was converted instead of them."""
     content_read: int = 0

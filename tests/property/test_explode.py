@@ -15,7 +15,9 @@ import pytest
 from ezdxf import path as ezpath
 from ezdxf.math import Matrix44
 
+from dxfd.convert import pipeline
 from dxfd.convert.explode import expand
+from dxfd.convert.explode.shelf import Shelf
 from dxfd.convert.types import Colors, HiddenLayers, Left, Limits, ResumePolicy
 from tests.support import convert as cv
 from tests.support.corpus import CORPUS
@@ -336,6 +338,33 @@ def test_the_result_does_not_depend_on_batches_or_interruptions(folder):
             break
     assert attempts > 3
     assert cv.snapshot(run.output) == whole
+
+
+@pytest.mark.parametrize("file_bytes", [0, 20_000, 1 << 30])
+def test_pieces_that_are_too_much_for_memory_are_fetched_or_made_again(folder, monkeypatch, file_bytes):
+    source = nested(folder / "pieces.dxf", 4)
+    whole = cv.snapshot(convert(source, folder).output)
+    monkeypatch.setattr(pipeline, "Shelf", partial(Shelf, memory_bytes=0, file_bytes=file_bytes))
+    assert cv.snapshot(convert(source, folder).output) == whole
+
+
+def test_many_different_references_come_in_parts_of_few_pieces(folder, monkeypatch):
+    text = "".join(f"  0\nBLOCK\n  2\nB{k}\n 10\n0\n 20\n0\n{cv.line(k)}  0\nENDBLK\n" for k in range(50))
+    inserts = "".join(
+        cv.entity("INSERT", (2, f"B{k % 50}"), (10, k), (20, 0), handle=f"{k + 999:X}") for k in range(150)
+    )
+    source = cv.write(folder / "many.dxf", cv.drawing(inserts, blocks=text))
+    whole = cv.snapshot(convert(source, folder).output)
+    seen: list[int] = []
+
+    def counted(self: expand.Expander, cells: Any, levels: Any = expand.Expander._levels) -> Any:
+        seen.append(len(set(self._key(cells))))
+        return levels(self, cells)
+
+    monkeypatch.setattr(expand.Expander, "_levels", counted)
+    monkeypatch.setattr(expand, "PART", 160)
+    assert cv.snapshot(convert(source, folder).output) == whole
+    assert max(seen) <= 10
 
 
 def test_large_references_come_in_parts_and_are_the_same(folder, monkeypatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,51 @@ def test_extents_are_from_the_base_point_and_include_what_is_nested(tmp_path, si
     assert found[2:] == [None, None]
     assert "outer" in blocks and "missing" not in blocks
     assert blocks.notes == []
+
+
+def _tangle() -> str:
+    """Blocks that nest, contain themselves, go too deep, stand twice, have no name and damaged content."""
+    chain = "".join(block(f"C{k}", line(k, 1), insert(f"C{k + 1}", 1)) for k in range(70))
+    many = block("MANY", *(insert(f"C{k % 70}", k, -k, (41, 1 + k / 10), (50, k)) for k in range(200)), line(1, 1))
+    return (
+        chain + many + block("A", line(1, 1), insert("B", 5)) + block("B", line(2, 2), insert("a", 7))
+        + block("many", line(9999, 9999)) + block("", line(5, 5)) + block("EMPTY")
+        + block("BAD", cv.entity("LINE", (10, "x"), (20, 0), (11, 1), (21, 1)), line(3, 3), base=(1, 2))
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [200, 1 << 20])
+def test_blocks_that_are_too_much_for_memory_measure_the_same(tmp_path, size):
+    path = cv.write(tmp_path / "b.dxf", cv.drawing("", blocks=_tangle(), head=METRES))
+    names = [*(f"c{k}" for k in range(72)), "A", "B", "MANY", "EMPTY", "BAD", "", "missing"]
+
+    def measured(blocks: Blocks) -> object:
+        with closing(blocks):
+            blocks.read(iter(cv.chunks_of(path, name="BLOCKS", size=size)))
+            boxes = [blocks.extents(name) for name in names]
+            return [b and (b[0].tolist(), b[1].tolist()) for b in boxes], [n in blocks for n in names], blocks.notes
+
+    folder = tmp_path / "room"
+    folder.mkdir()
+    expected = measured(Blocks("cp1252", 1.0))
+    assert measured(Blocks("cp1252", 1.0, folder=folder, most_bytes=0)) == expected
+    assert not list(folder.iterdir()), "its database has no name"
+    codes = {code for code, _ in expected[2]}
+    assert {"block_cycle", "block_too_deep", "block_content"} <= codes
+
+
+def test_a_long_reading_of_blocks_can_be_left(tmp_path):
+    path = cv.write(tmp_path / "b.dxf", cv.drawing("", blocks=_tangle(), head=METRES))
+    looks = []
+
+    def tick() -> None:
+        looks.append(1)
+        if len(looks) == 3:
+            raise InterruptedError
+
+    blocks = Blocks("cp1252", 1.0)
+    with pytest.raises(InterruptedError):
+        blocks.read(iter(cv.chunks_of(path, name="BLOCKS", size=200)), tick)
 
 
 def test_a_block_that_contains_itself_is_cut_and_told(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import sqlite3
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dxfd.convert.write import guid
+from dxfd.convert.write import bodies, finish, guid
 from dxfd.convert.write.database import Database
 from dxfd.convert.write.output import Lock, check_target, discard, partial_of, publish, read_checkpoint, sound
 from dxfd.convert.write.rtree import CELLS, load, pack
@@ -199,10 +200,29 @@ def test_a_checkpoint_that_cannot_be_read_is_none(tmp_path):
     assert not sound(partial)
 
 
+# --- which shared bodies are there ------------------------------------------------------------------------------
+
+
+def test_what_is_written_is_known_by_a_few_bytes_of_each(monkeypatch):
+    monkeypatch.setattr(bodies, "_YOUNG", 7)  # so that most of them are in the array
+    keys = [hashlib.sha256(bytes([k])).hexdigest() for k in range(100)]
+    keys += [f"{k:030x}00{'0' * 32}" for k in range(1, 20)]  # digests that end in zeros
+    written = bodies.Written()
+    for first in range(0, len(keys), 10):
+        part = keys[first : first + 10]
+        new = written.new([*keys[max(0, first - 30) : first], *part])
+        assert list(new) == part
+        written.add(new)
+    assert len(written) == len(keys)
+    assert not written.new(keys)
+
+
 # --- the last steps ---------------------------------------------------------------------------------------------
 
 
-def test_a_handle_that_stands_twice_gives_two_identifiers(tmp_path):
+@pytest.mark.parametrize("at_once", [1, 2, 10_000])
+def test_a_handle_that_stands_twice_gives_two_identifiers(tmp_path, monkeypatch, at_once):
+    monkeypatch.setattr(finish, "_RENAMED_AT_ONCE", at_once)
     text = cv.line(0) + cv.line(0) + cv.line(1) + cv.line(0)
     source = cv.write(tmp_path / "d.dxf", cv.drawing(text))
     templates = cv.rules(tmp_path / "r.toml")

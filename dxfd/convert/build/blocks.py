@@ -1,19 +1,19 @@
 """Block definitions: extents and faces of each, nested ones included. Built once from the BLOCKS section, by chunks.
 
-Keeps six numbers a block, its faces (content.py), and a few arrays for nested references: memory grows with the
-definitions, not with what is inserted. Blocks that contain themselves and nesting deeper than the limit are cut there
-and reported.
+Keeps six numbers a block, its faces (content.py), and its nested references; where they lie is definitions.py's
+business. Blocks that contain themselves and nesting deeper than the limit are cut there and reported.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
 import numpy as np
-from msgspec import Struct, field
 
 from dxfd.convert.build import content, thick
+from dxfd.convert.build.definitions import MOST_BYTES, Definition, Definitions
 from dxfd.convert.build.geometry import COLUMNAR, FACE_KINDS, PATH_KINDS, bad_entities, polylines, simple
 from dxfd.convert.build.inserts import Placed, filled, world_extents
 from dxfd.convert.build.means import PLAIN, Means
@@ -24,37 +24,35 @@ from dxfd.convert.read import bounds
 from dxfd.convert.read.columns import group, of_kind
 from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.stream import Chunk
+from dxfd.convert.told import MOST, Told
 from dxfd.errors import SourceDamagedError
 
 _MOST_DAMAGES: Final = 1000
 """Places in the BLOCKS section at which codes and values may be out of step."""
+_TICK_CHUNKS: Final = 4
+_TICK_BLOCKS: Final = 1_000
+"""What is read, or measured, between two looks at whether to leave: a tenth of a second."""
+_NAME_POINTS: Final = 16
+"""Points that a block counts for where bodies are kept, beside its own."""
 _FRAME: Final = frozenset({"BLOCK", "ENDBLK", "VERTEX", "SEQEND", "ATTRIB"})
 _NO_LOSS: Final = frozenset({"no_geometry", "infinite", "box_only", "mended"})
 _NOTHING: Final = (np.full(3, np.inf), np.full(3, -np.inf))
 
 
-class _Block(Struct):
-    name: str
-    base: Floats
-    low: Floats = field(default_factory=lambda: np.full(3, np.inf))
-    high: Floats = field(default_factory=lambda: np.full(3, -np.inf))
-    nested: list[tuple[list[str], Placed]] = field(default_factory=list)
-    faces: list[content.Solid] = field(default_factory=list)
-    points: int = 0
-    """Of its faces; they are not kept beyond content.MOST_POINTS."""
-
-
 class Blocks:
     """Extents of blocks by name (any case), relative to the base point, in metres."""
 
-    def __init__(self, codec: str, metres: float, means: Means = PLAIN) -> None:
+    def __init__(
+        self, codec: str, metres: float, means: Means = PLAIN, folder: Path | None = None, most_bytes: int = MOST_BYTES
+    ) -> None:
+        """Take what the content depends on, and the folder for what is more than so many bytes (None: nothing is)."""
         self._codec = codec
         self._metres = metres
         self._means = means
-        self._blocks: dict[str, _Block] = {}
-        self._current: _Block | None = None
-        self._known: dict[str, tuple[Floats, Floats]] = {}
-        self._told: set[tuple[str, str, str]] = set()
+        self._definitions = Definitions(folder, most_bytes)
+        self._current: Definition | None = None
+        self._known: set[tuple[str, str, str]] = set()
+        self._told = Told()
         self._damages = 0
         self._points = 0
         self._solids: dict[str, tuple[content.Solid, int]] = {}
@@ -64,32 +62,41 @@ class Blocks:
         """(issue code, message) met while resolving."""
 
     def __contains__(self, name: str) -> bool:
-        return name.upper() in self._blocks
+        return name.upper() in self._definitions
 
-    def read(self, chunks: Iterator[Chunk]) -> None:
-        """Take the content of the BLOCKS section."""
-        for chunk in chunks:
+    def close(self) -> None:
+        """Give room on the disk back."""
+        self._definitions.close()
+
+    def read(self, chunks: Iterator[Chunk], tick: Callable[[], None] = lambda: None) -> None:
+        """Take the content of the BLOCKS section; `tick` is called now and then: progress, and a place to leave."""
+        for number, chunk in enumerate(chunks, 1):
             self._read(chunk)
-        for (
-            name
-        ) in self._blocks:  # in this order, not in that of use: where a cycle is cut must not depend on a resumption
+            self._definitions.settle(self._current)
+            if number % _TICK_CHUNKS == 0:
+                tick()
+        self._definitions.finish()
+        # in this order, not in that of use: where a cycle is cut must not depend on a resumption
+        for number, name in enumerate(self._definitions.names(), 1):
             self._resolve(name, ())
+            if number % _TICK_BLOCKS == 0:
+                tick()
 
     def extents(self, name: str) -> tuple[Floats, Floats] | None:
         """Return low and high (3,) from the base point; None if the block is missing or has no extents."""
-        low, high = self._resolve(name.upper(), ())
+        low, high = self._definitions.box(name.upper()) or _NOTHING
         return (low, high) if bool((low <= high).all()) else None
 
     def solid(self, name: str) -> content.Solid | None:
         """Return the body of the faces in a block, from the base point; None if it has none, or one too large."""
-        if name.upper() in self._without:
+        if not self._points or name.upper() in self._without:
             return None
         try:
             found = self._gathered(name.upper(), 0, ())[0]
         except _NoSolidError as error:
             self._without.add(name.upper())
             if str(error):
-                self.notes.append(("block_content", str(error)))
+                self._note("block_content", str(error))
             return None
         return found if content.is_spatial(found) else None
 
@@ -98,16 +105,16 @@ class Blocks:
         if name in above or depth > self._means.limits.block_depth:
             raise _NoSolidError  # told with the extents
         known = self._solids.get(name)
-        block = self._blocks.get(name)
         if known is not None:
             if depth + known[1] > self._means.limits.block_depth:
                 raise _NoSolidError
             return known
+        block = self._definitions.get(name)
         if block is None:
             return content.NOTHING, 0
         points, height = block.points, 0
-        found = list(block.faces)
-        for children, where in block.nested:
+        found = list(self._definitions.faces(block))
+        for children, where in self._definitions.nested(block):
             for row, child in enumerate(children):
                 inner, levels = self._gathered(child, depth + 1, (*above, name))
                 height = max(height, levels + 1)
@@ -122,26 +129,23 @@ class Blocks:
             )
         whole = content.joined(found)
         made = content.welded(content.Solid(whole.points - block.base, whole.faces))
-        self._held += len(made.points)
+        self._held += len(made.points) + _NAME_POINTS
         if self._held > content.MOST_KEPT:
-            self._held = len(made.points)
+            self._held = len(made.points) + _NAME_POINTS
             self._solids.clear()
         self._solids[name] = made, height
         return made, height
 
     def _read(self, chunk: Chunk) -> None:
         codec = self._codec
-        owner: list[_Block | None] = [self._current]
+        owner: list[Definition | None] = [self._current]
         number_of = np.zeros(chunk.count, dtype=np.int64)
         begins = of_kind(chunk, "BLOCK")
         heads = group(chunk, begins)
         names = [decode(v, codec).strip() for v in chunk.tags.strings(heads.tag_of(2)).to_pylist()]
         base = heads.point(10) * self._metres
         for row, name in enumerate(names):
-            block = _Block(name, np.nan_to_num(base[row]))
-            owner.append(block)
-            if name:
-                self._blocks.setdefault(name.upper(), block)
+            owner.append(self._definitions.begin(name, np.nan_to_num(base[row])))
         number_of[begins] = 1
         number_of = np.cumsum(number_of)
         self._current = owner[-1]
@@ -169,7 +173,7 @@ class Blocks:
         if len(members):
             self._nest(chunk, members, number_of, owner)
 
-    def _keep(self, shape: Meshes, number_of: Ints, owner: list[_Block | None]) -> None:
+    def _keep(self, shape: Meshes, number_of: Ints, owner: list[Definition | None]) -> None:
         """Keep the faces of blocks, while they are not too many."""
         for number, solid in content.parts(shape, number_of):
             block = owner[number]
@@ -180,7 +184,7 @@ class Blocks:
             if block.points > content.MOST_POINTS or self._points > content.MOST_KEPT:
                 block.faces.clear()
             else:
-                block.faces.append(content.Solid(solid.points.copy(), solid.faces))
+                self._definitions.show(block, content.Solid(solid.points.copy(), solid.faces))
 
     def _damaged(self, message: str, line: int) -> None:
         """Note a place from which on content is missing, up to the next entity; raise if there are too many."""
@@ -192,7 +196,7 @@ class Blocks:
         self.notes.append(("block_damaged", f"{message}; what is missing there is left out of the block's box"))
 
     def _shapes(
-        self, chunk: Chunk, of: Callable[[str], Ints], number_of: Ints, owner: list[_Block | None]
+        self, chunk: Chunk, of: Callable[[str], Ints], number_of: Ints, owner: list[Definition | None]
     ) -> Iterator[Paths | Meshes]:
         """Yield the geometry of a chunk's entities; texts and points are no part of a block's extents."""
         metres, tolerance_m = self._metres, self._means.tolerance_m
@@ -222,22 +226,24 @@ class Blocks:
         yield from (part.outlines() for part in rest.areas)
 
     def _tell(
-        self, chunk: Chunk, failed: dict[int, tuple[str, str]], number_of: Ints, owner: list[_Block | None]
+        self, chunk: Chunk, failed: dict[int, tuple[str, str]], number_of: Ints, owner: list[Definition | None]
     ) -> None:
         """Note, once a block and reason, what is missing in the extents of blocks."""
         for entity, (reason, words) in sorted(failed.items()):
             block = owner[int(number_of[entity])]
             kind = chunk.kinds[chunk.kind_of[entity]]
             what = (block.name if block is not None else "", kind, reason)
-            if block is None or reason in _NO_LOSS or what in self._told:
+            if block is None or reason in _NO_LOSS or what in self._known or len(self._known) > MOST:
                 continue
-            self._told.add(what)
+            self._known.add(what)
             said = f": {words}" if words else ""
-            self.notes.append(
-                ("block_content", f"block {block.name!r}: {kind} is left out of its box ({reason}){said}")
-            )
+            self._note("block_content", f"block {block.name!r}: {kind} is left out of its box ({reason}){said}")
 
-    def _nest(self, chunk: Chunk, members: Ints, number_of: Ints, owner: list[_Block | None]) -> None:
+    def _note(self, code: str, message: str) -> None:
+        if words := self._told.take(code, message):
+            self.notes.append((code, words))
+
+    def _nest(self, chunk: Chunk, members: Ints, number_of: Ints, owner: list[Definition | None]) -> None:
         where, names = references(chunk, members, self._codec, self._metres)
         child = [name.upper() for name in names]
         of = number_of[members]
@@ -246,24 +252,24 @@ class Blocks:
             rows = np.flatnonzero(of == number)
             if block is not None:
                 part = Placed(*(getattr(where, name)[rows] for name in Placed.__struct_fields__))
-                block.nested.append(([child[r] for r in rows.tolist()], part))
+                self._definitions.nest(block, [child[r] for r in rows.tolist()], part)
 
     def _resolve(self, name: str, above: tuple[str, ...]) -> tuple[Floats, Floats]:
-        known = self._known.get(name)
+        known = self._definitions.box(name)
         if known is not None:
             return known
-        block = self._blocks.get(name)
+        block = self._definitions.get(name)
         if block is None:
             return _NOTHING
         if name in above:
-            self.notes.append(("block_cycle", f"block {block.name!r} contains itself"))
+            self._note("block_cycle", f"block {block.name!r} contains itself")
             return _NOTHING
         deepest = self._means.limits.block_depth
         if len(above) >= deepest:
-            self.notes.append(("block_too_deep", f"blocks are nested deeper than {deepest} at {block.name!r}"))
+            self._note("block_too_deep", f"blocks are nested deeper than {deepest} at {block.name!r}")
             return _NOTHING
         low, high = block.low, block.high
-        for children, where in block.nested:
+        for children, where in self._definitions.nested(block):
             inner = [self._resolve(child, (*above, name)) for child in children]
             inner_low, inner_high = (np.array([pair[k] for pair in inner]) for k in (0, 1))
             solid = (inner_low <= inner_high).all(axis=1)
@@ -274,11 +280,11 @@ class Blocks:
             low = np.minimum(low, outer_low.min(axis=0))
             high = np.maximum(high, outer_high.max(axis=0))
         found = (low - block.base, high - block.base)
-        self._known[name] = found
+        self._definitions.measured(name, found)
         return found
 
 
-def _widen(shape: Paths | Meshes, number_of: Ints, owner: list[_Block | None]) -> None:
+def _widen(shape: Paths | Meshes, number_of: Ints, owner: list[Definition | None]) -> None:
     """Widen the blocks' extents by the points of entities that lie in them."""
     if isinstance(shape, Paths):
         offset, points = shape.offset, shape.points

@@ -1,14 +1,13 @@
 """Block references to elements: level by level, for many references at a time, in parts of bounded size.
 
 The order of the elements: reference after reference; within one, the block's own entities as they stand in it, then the
-content of the references in it, one level down, and so on. A reference to more than a part goes down by itself instead:
-its own entities, then each reference in it, whole. Either way it depends on the reference alone, not on how many are
-worked on together.
+content of the references in it, one level down, and so on. A reference to more than a part, or to too many other
+references, goes down by itself instead: its own entities, then each reference in it, whole. Either way it depends on
+the reference alone, not on how many are worked on together.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from dxfd.convert.build.portable import within_reach
 from dxfd.convert.build.ragged import Bools, Floats, Ints, offsets
 from dxfd.convert.explode.pieces import Piece, Workshop, piece
 from dxfd.convert.explode.places import References, Words, inside, laid_out, mixed, rigid, scale_of
+from dxfd.convert.explode.shelf import Shelf
 from dxfd.convert.read.source import Source
 from dxfd.convert.read.stream import Stream
 from dxfd.convert.region import OUTSIDE
@@ -28,10 +28,11 @@ from dxfd.convert.types import Found
 
 PART: Final = 20_000
 """Entities made into elements at a time."""
+_VISIT: Final = 16
+"""Entities that a piece counts for: it takes 70 KB with its rows, and a part had room for 20,000 blocks of a line."""
 _CHUNK_BYTES: Final = 2 << 20
 _POINTS: Final = 2_000_000
 """Points of bodies that are turned at a time."""
-_CACHE_BYTES: Final = 64 << 20
 
 
 class Part(Struct, frozen=True):
@@ -96,11 +97,10 @@ class _Rows(Struct):
 class Expander:
     """The exploded references of one drawing."""
 
-    def __init__(self, source: Source, shop: Workshop) -> None:
+    def __init__(self, source: Source, shop: Workshop, shelf: Shelf) -> None:
         self._source = source
         self._shop = shop
-        self._cache: OrderedDict[tuple[Any, ...], tuple[list[Piece], int]] = OrderedDict()
-        self._bytes = 0
+        self._shelf = shelf
 
     def parts(self, references: References) -> Iterator[Part]:
         """Yield the elements of references, in their order."""
@@ -109,18 +109,25 @@ class Expander:
             yield from self._parts(laid_out(references, first, min(total, first + PART)))
 
     def _parts(self, cells: References) -> Iterator[Part]:
-        weight = np.array([self._shop.index.get(self._name(k)).weight for k in cells.block.tolist()], dtype=np.int64)
-        begin = 0
-        while begin < len(cells):
-            if weight[begin] > PART:
-                yield from self._large(cells.take(np.array([begin])))
-                begin += 1
+        begin = load = 0
+        seen: set[tuple[Any, ...]] = set()
+        for k, key in enumerate(self._key(cells)):
+            block = self._shop.index.get(self._name(key[0]))
+            different = block.visits * _VISIT  # the pieces of a reference like an earlier one are there already
+            large = block.weight > PART or different > PART
+            more = block.weight + (0 if key in seen else different)
+            if begin < k and (large or load + more > PART):
+                yield self._levels(cells.take(np.arange(begin, k)))
+                begin, load, more = k, 0, block.weight + different
+                seen.clear()
+            if large:
+                yield from self._large(cells.take(np.array([k])))
+                begin = k + 1
                 continue
-            sums = np.cumsum(weight[begin:])
-            over = np.flatnonzero((sums > PART) | (weight[begin:] > PART))
-            end = begin + (int(over[0]) if len(over) else len(sums))
-            yield self._levels(cells.take(np.arange(begin, end)))
-            begin = end
+            seen.add(key)
+            load += more
+        if begin < len(cells):
+            yield self._levels(cells.take(np.arange(begin, len(cells))))
 
     def _large(self, cell: References) -> Iterator[Part]:
         """Go down into one reference: its own entities stretch by stretch, then the references in it."""
@@ -175,18 +182,11 @@ class Expander:
         return list(zip(cells.block.tolist(), scale.tolist(), cells.layer.tolist(), cells.color.tolist(), strict=True))
 
     def _pieces(self, key: tuple[Any, ...]) -> list[Piece]:
-        known = self._cache.get(key)
+        known = self._shelf.get(key)
         if known is None:
-            made = list(self._read(*key))
-            known = made, sum(p.bytes for p in made)
-            self._cache[key] = known
-            self._bytes += known[1]
-            while self._bytes > _CACHE_BYTES and len(self._cache) > 1:
-                _, (_, size) = self._cache.popitem(last=False)
-                self._bytes -= size
-        else:
-            self._cache.move_to_end(key)
-        return known[0]
+            known = list(self._read(*key))
+            self._shelf.put(key, known)
+        return known
 
     def _read(self, block: int, scale: float, layer: int, color: int) -> Iterator[Piece]:
         """Yield the pieces of a block's content, read from the drawing."""

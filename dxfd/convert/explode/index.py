@@ -38,6 +38,7 @@ class Definition(Struct):
         children: references by (name in capitals, cells of the array): how many of them.
         total: entities that a reference is exploded to, those of nested references included.
         weight: the same, where large entities count for more.
+        visits: blocks that are opened for it, itself included, as often as they are referred to.
         height: levels of exploded references below it.
         knot: blocks with the same number above 0 contain one another.
     """
@@ -48,6 +49,7 @@ class Definition(Struct):
     children: dict[tuple[str, int], int] = field(default_factory=dict)
     total: int = 0
     weight: int = 0
+    visits: int = 1
     height: int = 0
     knot: int = 0
 
@@ -181,4 +183,5 @@ class Index:
                 below = self._blocks[child]
                 block.total += times * cells * below.total
                 block.weight += times * cells * below.weight
+                block.visits += times * below.visits
                 block.height = max(block.height, below.height + 1)

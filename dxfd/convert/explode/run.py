@@ -17,6 +17,7 @@ from dxfd.convert.build.ragged import Floats, Ints
 from dxfd.convert.explode.expand import Expander, Part
 from dxfd.convert.explode.index import EXPLODED, LIMIT
 from dxfd.convert.explode.pieces import Workshop, explodable, references
+from dxfd.convert.explode.shelf import Shelf
 from dxfd.convert.heights import Levels
 from dxfd.convert.properties import properties
 from dxfd.convert.read.source import Source
@@ -31,9 +32,9 @@ Names = tuple[list[str], Ints]
 class Exploding:
     """The exploded references of one run."""
 
-    def __init__(self, source: Source, shop: Workshop) -> None:
+    def __init__(self, source: Source, shop: Workshop, shelf: Shelf) -> None:
         self._shop = shop
-        self._expander = Expander(source, shop)
+        self._expander = Expander(source, shop, shelf)
 
     def mark(
         self, chunk: Chunk, view: View, names: Names, rule: Ints, reasons: tuple[list[str], Ints]

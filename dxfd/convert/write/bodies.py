@@ -9,7 +9,7 @@ are small.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -28,6 +28,9 @@ MOST: Final = 8_192
 """Bodies that others are compared with: 30 ms of a drawing where none is equal, and 3 MB. Unless as many have met an
 equal one by then, no more are looked at: 1.5 µs each, against 4 µs for a body that is written."""
 _GUID_LENGTH: Final = 22
+_DIGEST: Final = np.dtype("S16")
+"""NumPy takes trailing zeros for padding: one digest in 256 is compared by fifteen bytes."""
+_YOUNG: Final = 16_384
 
 
 class Kept:
@@ -117,6 +120,35 @@ class Kept:
         if guid not in self._holders:  # a handle that stands twice: which of the two would be meant?
             self._holders.add(guid)
             self._key.setdefault(content, guid)
+
+
+class Written:
+    """Which shared bodies the database has: 16 bytes each. A drawing may have as many boxes as references."""
+
+    def __init__(self) -> None:
+        self._old = np.empty(0, dtype=_DIGEST)
+        self._young: set[bytes] = set()
+
+    def __len__(self) -> int:
+        return len(self._old) + len(self._young)
+
+    def add(self, keys: Collection[str]) -> None:
+        """Take keys (SHA-256, hexadecimal) that it did not have."""
+        self._young.update(bytes.fromhex(key[:32]) for key in keys)
+        if len(self._young) >= _YOUNG:
+            self._old = np.sort(np.concatenate([self._old, np.array(list(self._young), dtype=_DIGEST)]))
+            self._young = set()
+
+    def new(self, keys: list[str]) -> dict[str, None]:
+        """Return, in their order, which of some distinct keys it does not have."""
+        digests = [bytes.fromhex(key[:32]) for key in keys]
+        wanted = np.array(digests, dtype=_DIGEST)
+        at = np.searchsorted(self._old, wanted)
+        known = np.zeros(len(keys), dtype=np.bool_)
+        inside = at < len(self._old)
+        known[inside] = self._old[at[inside]] == wanted[inside]
+        pairs = zip(keys, digests, known.tolist(), strict=True)
+        return {key: None for key, digest, old in pairs if not old and digest not in self._young}
 
 
 def _contents(vertices: list[bytes], faces: list[bytes]) -> Iterator[bytes]:

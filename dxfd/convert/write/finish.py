@@ -28,6 +28,7 @@ _UNIQUE: Final = (
     ("base_geometries_hash", "base_geometries", "geometry_hash"),
 )
 _PLAIN: Final = (("element_properties_guid", "element_properties", "guid"),)
+_RENAMED_AT_ONCE: Final = 10_000
 _WIDE_M: Final = 500.0
 """Extents up to this are those of a building, whatever lies in them."""
 Step = Callable[[str], None]
@@ -132,19 +133,21 @@ def _in_transaction(database: Database, work: Callable[[], None]) -> None:
 
 def _separate_duplicates(database: Database) -> None:
     """Give elements whose handle stands twice in the drawing identifiers of their own; the first keeps its."""
-    found = database.rows(
-        "SELECT id, guid FROM elements_meta WHERE guid IN"
-        " (SELECT guid FROM elements_meta GROUP BY guid HAVING COUNT(*) > 1) ORDER BY id"
+    database.execute(
+        "CREATE TEMP TABLE doubled AS"
+        " SELECT guid, MIN(id) AS first FROM elements_meta GROUP BY guid HAVING COUNT(*) > 1"
     )
-    seen: set[str] = set()
-    later = [(i, g) for i, g in found if g in seen or seen.add(g)]  # type: ignore[func-returns-value]
-    if not later:
-        return
+    database.execute("CREATE INDEX temp.doubled_guid ON doubled (guid)")
     database.execute("CREATE TEMP TABLE renamed (id INTEGER PRIMARY KEY, old TEXT, new TEXT)")
-    for start in range(0, len(later), 10_000):
-        part = later[start : start + 10_000]
+    last = 0
+    while part := database.rows(  # every element may have the same handle: some at a time
+        "SELECT m.id, m.guid FROM elements_meta m JOIN doubled d ON d.guid = m.guid"
+        f" WHERE m.id > d.first AND m.id > {last} ORDER BY m.id LIMIT {_RENAMED_AT_ONCE}"
+    ):
+        last = part[-1][0]
         values = ", ".join(f"({i}, '{g}', '{disambiguated(g, i)}')" for i, g in part)
         database.execute(f"INSERT INTO renamed VALUES {values}")
+    database.execute("DROP TABLE doubled")
     database.execute("CREATE TEMP TABLE held (old TEXT PRIMARY KEY, new TEXT)")
     database.execute(
         "INSERT INTO held SELECT g.key, r.new FROM (SELECT geometry_hash AS key, MIN(id) AS id FROM base_geometries"
