@@ -29,8 +29,8 @@ lint: $(STAMP)  ## ruff
 types: $(STAMP)  ## mypy --strict
 	@$(BIN)/mypy
 
-unit: $(STAMP)  ## pytest
-	@$(BIN)/python -m pytest $(ARGS)
+unit: $(STAMP)  ## pytest, two side by side; one with ARGS="tests/unit -x"
+	@$(BIN)/python -m tests.lanes $(ARGS)
 
 bench: $(STAMP)  ## speed and memory against ogr2ogr and ezdxf; writes tests/bench/RESULTS.md
 	@$(BIN)/python -m tests.bench.run $(ARGS)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dxfd.faults import POINTS
+from tests import lanes
 
 ROOT = Path(__file__).parents[1]
 SOURCES = {"dxfd": ROOT / "dxfd", "dxfctl": ROOT / "ctl/dxfctl"}
@@ -165,6 +166,15 @@ def test_processes_that_log_in_json_load_no_terminal_colours_and_can_still_ask_f
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "structlog" in done.stdout.split()
     assert not {m for m in done.stdout.split() if m.startswith(("rich", "pygments"))}
+
+
+def test_both_lanes_of_the_suite_together_have_every_test_once():
+    found = sorted(path for lane in lanes.lanes() for top in lane for path in _tests_of(lanes.TESTS / top))
+    assert found == sorted(lanes.TESTS.rglob("test_*.py"))
+
+
+def _tests_of(top: Path) -> Iterator[Path]:
+    yield from [top] if top.is_file() else top.rglob("test_*.py")
 
 
 def test_only_tests_arm_fault_points_and_every_point_is_listed():
