@@ -54,5 +54,4 @@ INSERT INTO global_offset
   FROM source.global_offset g, shift s LIMIT 1;
 
 CREATE VIRTUAL TABLE elements_rtree USING rtree(id, minX, maxX, minY, maxY, minZ, maxZ);
-INSERT INTO elements_rtree
-  SELECT id, x - bbox_x / 2, x + bbox_x / 2, y - bbox_y / 2, y + bbox_y / 2, z - bbox_z / 2, z + bbox_z / 2 FROM place;
+-- its boxes are copied: see spatial.py

@@ -63,5 +63,4 @@ CREATE TABLE extraction_metadata (key TEXT PRIMARY KEY, value TEXT);
 INSERT INTO extraction_metadata SELECT key, value FROM fact WHERE key IN ('source_file', 'import_date');
 
 CREATE VIRTUAL TABLE elements_rtree USING rtree(id, minX, maxX, minY, maxY, minZ, maxZ);
-INSERT INTO elements_rtree
-  SELECT id, x - bbox_x / 2, x + bbox_x / 2, y - bbox_y / 2, y + bbox_y / 2, z - bbox_z / 2, z + bbox_z / 2 FROM place;
+-- its boxes are copied: see spatial.py

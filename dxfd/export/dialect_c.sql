@@ -50,5 +50,4 @@ CREATE TABLE task_sequences (
 CREATE TABLE task_elements (task_id TEXT, guid TEXT, PRIMARY KEY (task_id, guid));
 
 CREATE VIRTUAL TABLE elements_rtree USING rtree(id, minX, maxX, minY, maxY, minZ, maxZ);
-INSERT INTO elements_rtree
-  SELECT id, x - bbox_x / 2, x + bbox_x / 2, y - bbox_y / 2, y + bbox_y / 2, z - bbox_z / 2, z + bbox_z / 2 FROM place;
+-- its boxes are copied: see spatial.py

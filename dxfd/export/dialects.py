@@ -19,6 +19,7 @@ import numpy as np
 
 from dxfd import __version__
 from dxfd.errors import DiskFullError, OutputError, UsageError
+from dxfd.export import spatial
 from dxfd.export.frames import matrices
 from dxfd.export.source import Source
 from dxfd.export.step import guid
@@ -90,6 +91,8 @@ def _write(connection: sqlite3.Connection, source: Source, dialect: Dialect, fra
     _prepare(connection, source, dialect, frame)
     for statement in _statements(files("dxfd.export").joinpath(f"dialect_{dialect}.sql").read_text(encoding="utf-8")):
         connection.execute(statement)
+    if dialect is not Dialect.D:  # whose readers know no such table
+        spatial.fill(connection)
     connection.execute(f"CREATE TABLE {_MARK} (key TEXT PRIMARY KEY, value TEXT)")
     rows = {"dialect": dialect.value, "frame": frame.value, "dxfd_version": __version__}
     connection.executemany(f"INSERT INTO {_MARK} VALUES (?, ?)", rows.items())
