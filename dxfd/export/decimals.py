@@ -130,3 +130,9 @@ def _looked_up(values: Floats) -> tuple[str, Ints]:
     chars[..., 14] = ord(",")
     counts = (whole_length[whole] + part_length[part] + negative).sum(axis=1) + (k + 2)
     return chars.tobytes().translate(None, b"\0").decode("ascii"), counts
+
+
+def real(value: float, places: int) -> str:
+    """Return one finite number, rounded to so many places."""
+    text = f"{value:.{places}f}".rstrip("0")
+    return "0." if text in {"-0.", "0."} else text

@@ -18,10 +18,11 @@ from msgspec import Struct
 
 from dxfd import __version__
 from dxfd.ahead import Ahead
-from dxfd.export.decimals import rows
+from dxfd.export.decimals import real, rows
 from dxfd.export.figures import Figure, figures
 from dxfd.export.frames import axes
 from dxfd.export.ifc_classes import Classes, Product, Role, Schema
+from dxfd.export.openings import Openings
 from dxfd.export.shapes import CURVE, Shapes
 from dxfd.export.source import Batch, Element, Facts, Georeference, Source, alike, turn_of
 from dxfd.export.step import LONGEST_LABEL, following, guid, proper, quoted, references, string
@@ -56,10 +57,11 @@ def export_ifc(
         building(output, lambda path: begins_with(path, MARK)) as partial,
         partial.open("w", encoding="ascii", newline="\n", buffering=1 << 20) as file,
     ):
-        stream = _Stream(file, source, schema, discipline or "")
+        openings = Openings(source)
+        stream = _Stream(file, source, schema, discipline or "", openings)
         stream.begin()
         done = 0
-        with Ahead(looked_at(source.batches(discipline))) as batches:
+        with Ahead(looked_at(source.batches(discipline), openings)) as batches:
             for batch, shapes in batches:
                 stream.batch(batch, shapes)
                 done += len(batch.elements)
@@ -71,11 +73,11 @@ def export_ifc(
     return Written(path=output, bytes=size, elements=done, counts=dict(stream.counts), notes=stream.notes())
 
 
-def looked_at(batches: Iterator[Batch]) -> Iterator[tuple[Batch, list[Figure]]]:
-    """Yield batches with what their own bodies are."""
+def looked_at(batches: Iterator[Batch], openings: Openings) -> Iterator[tuple[Batch, list[Figure]]]:
+    """Yield batches with what their own bodies are; walls are whole where an opening voids them."""
     known = Topologies()
     for batch in batches:
-        yield batch, figures([(e.vertices or b"", e.faces or b"") for e in batch.elements], known)
+        yield batch, figures([openings.body(e) for e in batch.elements], known)
 
 
 class _Kept(dict[object, str]):
@@ -118,12 +120,13 @@ class _Like(Struct, frozen=True):
 class _Stream:
     """One file while it is written. Lines collect in `lines` and go out once a batch."""
 
-    def __init__(self, file: IO[str], source: Source, schema: Schema, discipline: str) -> None:
+    def __init__(self, file: IO[str], source: Source, schema: Schema, discipline: str, openings: Openings) -> None:
         self._file = file
         self._facts: Facts = source.facts
         self._identity = (source.facts.fingerprint or source.facts.drawing, discipline)
         self._schema = schema
         self._classes = Classes(schema)
+        self._openings = openings
         self.lines: list[str] = []
         self.last = 0
         self.counts: Counter[str] = Counter()
@@ -160,7 +163,8 @@ class _Stream:
         """Return the identifier of what belongs to the model, the same in the file of each discipline."""
         return f"'{guid(self._identity[0], *words)}'"
 
-    def _relation(self, keyword: str, text: str) -> None:
+    def relation(self, keyword: str, text: str) -> None:
+        """Write a relation with an identifier of its own."""
         self._relations += 1
         self.add(f"{keyword}('{guid(*self._identity, keyword, str(self._relations))}',$,$,$,{text})")
 
@@ -201,7 +205,7 @@ class _Stream:
         )
         self._site_place = self.add(f"IFCLOCALPLACEMENT($,#{self._origin_of_site(model, units[0])})")
         self._site = self.add(f"IFCSITE({self._root('site')},$,'Site',$,$,#{self._site_place},$,$,.ELEMENT.,$,$,$,$,$)")
-        self._relation("IFCRELAGGREGATES", f"#{self._project},(#{self._site})")
+        self.relation("IFCRELAGGREGATES", f"#{self._project},(#{self._site})")
         self._flush()
 
     def _origin_of_site(self, model: int, metre: int) -> int:
@@ -233,11 +237,13 @@ class _Stream:
     def end(self) -> None:
         """Write what could be known only now: who belongs to whom."""
         self._relate()
+        if count := self._openings.end(self):
+            self.counts["openings"] = count
         for building_, storeys in self._storeys_of.items():
-            self._relation("IFCRELAGGREGATES", f"#{building_},({_listed(storeys)})")
+            self.relation("IFCRELAGGREGATES", f"#{building_},({_listed(storeys)})")
         if self._buildings:
             found = [number for number, _ in self._buildings.values()]
-            self._relation("IFCRELAGGREGATES", f"#{self._site},({_listed(found)})")
+            self.relation("IFCRELAGGREGATES", f"#{self._site},({_listed(found)})")
         for material, members in self._materials.values():
             self._members("IFCRELASSOCIATESMATERIAL", members, material)
         for number, members in self._types:
@@ -320,6 +326,7 @@ class _Stream:
                 group.append(own)
             if len(like.inside) >= _TOGETHER:
                 self._relate()
+            self._openings.met(element, own, n + 3, self)
             if attributes := batch.attributes.get(element.id):
                 self._attributes(own, values, values_of, attributes)
         self._flush()
@@ -393,7 +400,7 @@ class _Stream:
         place = self.add(f"IFCLOCALPLACEMENT(#{above_place},#{origin})")
         number = self.add(
             f"IFCBUILDINGSTOREY({self._root('storey', building_, storey)},$,{string(storey[:LONGEST_LABEL])},$,$,"
-            f"#{place},$,$,.ELEMENT.,{_real(floor, _PLACE_PLACES)})"
+            f"#{place},$,$,.ELEMENT.,{real(floor, _PLACE_PLACES)})"
         )
         self._storeys_of[above].append(number)
         self._storeys[building_, storey] = (number, place)
@@ -445,11 +452,11 @@ class _Stream:
         """Write the relations of elements to their storeys so far."""
         for storey, found in self._contained.items():
             if found:
-                self._relation("IFCRELCONTAINEDINSPATIALSTRUCTURE", f"({_listed(found)}),#{storey}")
+                self.relation("IFCRELCONTAINEDINSPATIALSTRUCTURE", f"({_listed(found)}),#{storey}")
                 del found[:]
         for storey, found in self._spaces.items():
             if found:
-                self._relation("IFCRELAGGREGATES", f"#{storey},({_listed(found)})")
+                self.relation("IFCRELAGGREGATES", f"#{storey},({_listed(found)})")
                 del found[:]
 
 
@@ -459,9 +466,4 @@ def _listed(ids: Iterable[int]) -> str:
 
 def _place(values: tuple[float, ...], places: int = _PLACE_PLACES) -> str:
     """Return "(x,y,z)"."""
-    return "(" + ",".join(_real(value, places) for value in values) + ")"
-
-
-def _real(value: float, places: int) -> str:
-    text = f"{value:.{places}f}".rstrip("0")
-    return "0." if text in {"-0.", "0."} else text
+    return "(" + ",".join(real(value, places) for value in values) + ")"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dxfd.cli.main import call
+from dxfd.convert.types import Walls
 from dxfd.errors import NotADatabaseError, OutputForeignError, SourceMissingError
 from dxfd.export import step
 from dxfd.export.ifc import export_ifc
@@ -19,6 +20,7 @@ from tests.support import convert as cv
 from tests.support import exports
 from tests.support.corpus import real_drawing
 from tests.support.ifc_check import Checker
+from tests.support.walls import with_openings
 
 
 @pytest.fixture(scope="module")
@@ -287,3 +289,36 @@ def test_real_drawings_are_valid(checked, tmp_path, name):
     found = ifc_of(run.output, tmp_path / "real.ifc")
     assert found.elements == run.report.elements_written
     assert checked(tmp_path / "real.ifc")["issues"] == {}
+
+
+@pytest.mark.parametrize("schema", list(Schema))
+def test_openings_void_their_wall_and_are_filled(checked, tmp_path, schema):
+    run = cv.convert(with_openings().saved(tmp_path), walls=Walls.PAIRS)
+    assert ifc_of(run.output, tmp_path / "out.ifc", schema).counts["openings"] == 2
+    found = checked(tmp_path / "out.ifc", geometry=True)
+    assert found["issues"] == {}
+    lines = exports.instances(tmp_path / "out.ifc")
+    number_of = {a[1:23]: n for n, (_, a) in lines.items() if a[:1] == "'"}
+    related = {
+        word: {tuple(exports.referred(a)) for a in named(lines, word).values()}
+        for word in ("IFCRELVOIDSELEMENT", "IFCRELFILLSELEMENT")
+    }
+    rows = run.rows("SELECT wall, guid, filling FROM wall_openings")
+    assert related["IFCRELVOIDSELEMENT"] == {(number_of[wall], number_of[own]) for wall, own, _ in rows}
+    assert related["IFCRELFILLSELEMENT"] == {(number_of[own], number_of[filling]) for _, own, filling in rows}
+    ((wall, *box),) = run.rows(
+        "SELECT w.guid, center_x - bbox_x / 2, center_x + bbox_x / 2, center_z - bbox_z / 2, center_z + bbox_z / 2"
+        " FROM walls w JOIN element_transforms t ON t.guid = w.guid"
+    )
+    low, high = found["boxes"][wall][:3], found["boxes"][wall][3:]
+    np.testing.assert_allclose([low[0], high[0], low[2], high[2]], box, atol=1e-4)
+
+
+def test_openings_of_another_discipline_than_their_doors_are_valid(checked, tmp_path):
+    run = cv.convert(with_openings().saved(tmp_path), walls=Walls.PAIRS)
+    with contextlib.closing(sqlite3.connect(run.output)) as connection, connection:
+        connection.execute("UPDATE elements_meta SET discipline = 'STR' WHERE ifc_class = 'IfcWall'")
+    for code in ("ARC", "STR"):
+        counts = ifc_of(run.output, tmp_path / f"{code}.ifc", discipline=code).counts
+        assert counts.get("openings", 0) == (2 if code == "STR" else 0)
+        assert checked(tmp_path / f"{code}.ifc")["issues"] == {}
