@@ -21,7 +21,7 @@ from dxfd.convert.build.others import others
 from dxfd.convert.build.ragged import Floats, Ints, Meshes, Paths
 from dxfd.convert.build.references import REFERENCES, references
 from dxfd.convert.read import bounds
-from dxfd.convert.read.columns import group, of_kind
+from dxfd.convert.read.columns import by_kind, group, of_kind
 from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.stream import Chunk
 from dxfd.convert.told import MOST, Told
@@ -160,11 +160,7 @@ class Blocks:
         if chunk.damage is not None:
             self._damaged(*chunk.damage)
             skip[chunk.owner[-1:]] = True
-
-        def of(kind: str) -> Ints:
-            members = of_kind(chunk, kind)
-            return members[~skip[members]]
-
+        of = by_kind(chunk, ~skip)
         for shape in self._shapes(chunk, of, number_of, owner):
             _widen(shape, number_of, owner)
             if isinstance(shape, Meshes) and not self._means.boxes:

@@ -38,7 +38,7 @@ from dxfd.convert.build.references import PICTURES, references
 from dxfd.convert.build.solids import WHY, plan, solids
 from dxfd.convert.keys import tally
 from dxfd.convert.match.rules import Element, Recipe
-from dxfd.convert.read.columns import group, of_kind
+from dxfd.convert.read.columns import by_kind, group, of_kind
 from dxfd.convert.read.stream import Chunk
 
 _PER_ELEMENT: Final = ("center", "size", "rotation", "length")
@@ -105,11 +105,7 @@ class Builder:
         failed: dict[int, tuple[str, str]] = {}
         wanted = np.zeros(chunk.count, dtype=np.bool_)
         wanted[chosen] = True
-
-        def of(kind: str) -> Ints:
-            members = of_kind(chunk, kind)
-            return members[wanted[members]]
-
+        of = by_kind(chunk, wanted)
         metres, tolerance_m = self._metres, self._means.tolerance_m
         measures = Measures(rule, rules)
         curves: list[Paths] = []

@@ -293,7 +293,8 @@ def _inherited(head: Heads, layer: str) -> Heads:
     """Return heads where layer 0 is that of the reference."""
     names = [layer if name == "0" else name for name in head.layers]
     distinct = list(dict.fromkeys(names))
-    place = np.array([distinct.index(name) for name in names], dtype=np.int32)
+    number = {name: k for k, name in enumerate(distinct)}
+    place = np.array([number[name] for name in names], dtype=np.int32)
     return replace(head, layers=distinct, layer_of=place[head.layer_of] if names else head.layer_of)
 
 

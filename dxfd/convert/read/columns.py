@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,8 @@ from dxfd.convert.native import kernel
 from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.stream import Chunk
 from dxfd.convert.read.tags import Bools, Floats, Ints, Tags
+
+_FEW_KINDS: Final = 64
 
 
 class Group:
@@ -160,6 +163,31 @@ def of_kind(chunk: Chunk, kind: str) -> Ints:
     if kind not in chunk.kinds:
         return np.empty(0, dtype=np.int64)
     return np.flatnonzero(chunk.kind_of == chunk.kinds.index(kind))
+
+
+def by_kind(chunk: Chunk, wanted: Bools) -> Callable[[str], Ints]:
+    """Return what gives the wanted (E,) entities of a type, followers included.
+
+    Each type is looked for by itself, unless there are so many that looking would take time by their square.
+    """
+    if len(chunk.kinds) <= _FEW_KINDS:
+
+        def of(kind: str) -> Ints:
+            members = of_kind(chunk, kind)
+            return members[wanted[members]]
+
+        return of
+    entities = np.flatnonzero(wanted)
+    kinds = chunk.kind_of[entities]
+    order = np.argsort(kinds, kind="stable")
+    ends = np.searchsorted(kinds[order], np.arange(len(chunk.kinds) + 1))
+    place = {kind: k for k, kind in enumerate(chunk.kinds)}
+
+    def at(kind: str) -> Ints:
+        k = place.get(kind)
+        return entities[:0] if k is None else entities[order[ends[k] : ends[k + 1]]]
+
+    return at
 
 
 def heads(chunk: Chunk, codec: str) -> Heads:
