@@ -82,7 +82,7 @@ class Admission:
                 settings.max_workers, cores=self._host.cores, budget=budget, floor=settings.memory_floor
             ),
         )
-        self._prober.timeout_s = min(_LOOK_S, settings.io_timeout_s)
+        self._prober.aside.timeout_s = min(_LOOK_S, settings.io_timeout_s)
         self._read_at = float("-inf")
 
     def close(self) -> None:

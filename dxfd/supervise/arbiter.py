@@ -99,7 +99,7 @@ class Arbiter:
         self._settings = settings
         self._policy = _policy(settings)
         self._admission.apply(settings)
-        self._outputs.timeout_s = min(_LOOK_S, settings.io_timeout_s)
+        self._outputs.aside.timeout_s = min(_LOOK_S, settings.io_timeout_s)
         self.wake()
 
     @property
@@ -232,6 +232,7 @@ class Arbiter:
                 await self._rest()
         finally:
             self._admission.close()
+            self._outputs.close()
             # Whatever ends this task, no worker outlives its supervisor unnoticed.
             for child in self._children.values():
                 child.kill(Killed.STUBBORN)

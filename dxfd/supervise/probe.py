@@ -1,14 +1,11 @@
-"""Looks at drawings and output folders in threads, because a network path that is gone hangs whoever looks at it.
+"""What is known of a job's files before it starts: the drawing's size, the room on the output's disk.
 
-Owns the threads and the rule that no call of it blocks. A look that takes longer than its time is given up: its thread
-is left behind (the system wakes it some day) and another takes its place, up to MOST_STUCK of them.
+Owns how long a finding holds; how it is had without ever blocking is aside.py's business.
 """
 
 from __future__ import annotations
 
 import os
-import queue
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +13,8 @@ from typing import Final
 
 import msgspec
 
-MOST_STUCK: Final = 8
+from dxfd.supervise.aside import Aside, At
+
 FRESH_S: Final = 10.0
 """So long a finding holds."""
 HUNG_FRESH_S: Final = 60.0
@@ -34,15 +32,6 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """The path that did not answer."""
 
 
-class _Look(msgspec.Struct, kw_only=True):
-    job_id: int
-    source: str
-    output: str
-    began_at: float | None = None
-    path: str = ""
-    """What is looked at now."""
-
-
 class Prober:
     """Finds out sizes and free room without ever blocking its caller."""
 
@@ -52,84 +41,39 @@ class Prober:
         *,
         timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
-        look: Callable[[Callable[[str], None], str, str], Found] | None = None,
+        look: Callable[[At, str, str], Found] | None = None,
     ) -> None:
         """Take what is called (from a thread) after each look; timeout_s is how long one look may take."""
-        self.timeout_s = timeout_s
-        self._on_found = on_found
+        self.aside: Aside[Found] = Aside("prober", on_found, timeout_s=timeout_s, clock=clock)
         self._clock = clock
         self._look = look or look_at
-        self._asked: dict[int, _Look] = {}
         self._found: dict[int, tuple[float, Found]] = {}
-        self._queue: queue.SimpleQueue[_Look | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._threads = 0
-        self._stuck = 0
 
     def found(self, job_id: int, source: str, output: str) -> Found | None:
         """Return what is known of a job's files; None: a look was asked for, on_found is called when it is done."""
-        now = self._clock()
-        with self._lock:
-            self._give_up(now)
-            known = self._found.get(job_id)
-            if known is not None and now - known[0] < (HUNG_FRESH_S if known[1].hung else FRESH_S):
-                return known[1]
-            if job_id not in self._asked:
-                self._found.pop(job_id, None)
-                self._ask(_Look(job_id=job_id, source=source, output=output))
-            self._staff()
-            # No thread is left that could look: say so rather than wait for ever.
-            return None if self._threads else Found(hung=source)
+        known = self._found.get(job_id)
+        if known is not None and self._clock() - known[0] < (HUNG_FRESH_S if known[1].hung else FRESH_S):
+            return known[1]
+        answer = self.aside.ask(job_id, source, lambda at: self._look(at, source, output))
+        if answer is None:
+            self._found.pop(job_id, None)
+            return None
+        found = answer.value or Found(hung=answer.hung)
+        if answer.tried:
+            self._found[job_id] = self._clock(), found
+        return found
 
     def forget(self, job_ids: set[int]) -> None:
         """Drop what is known of all jobs but these."""
-        with self._lock:
-            self._found = {job_id: known for job_id, known in self._found.items() if job_id in job_ids}
+        self._found = {job_id: known for job_id, known in self._found.items() if job_id in job_ids}
+        self.aside.keep(job_ids)
 
     def close(self) -> None:
         """Let the threads that can end do so."""
-        for _ in range(self._threads):
-            self._queue.put(None)
-
-    def _ask(self, look: _Look) -> None:
-        self._asked[look.job_id] = look
-        self._queue.put(look)
-
-    def _staff(self) -> None:
-        if self._threads == 0 and self._stuck < MOST_STUCK:
-            self._threads += 1
-            threading.Thread(target=self._run, name="prober", daemon=True).start()
-
-    def _give_up(self, now: float) -> None:
-        for look in list(self._asked.values()):
-            if look.began_at is not None and now - look.began_at > self.timeout_s:
-                self._asked.pop(look.job_id)
-                self._found[look.job_id] = (now, Found(hung=look.path or look.source))
-                self._threads -= 1
-                self._stuck += 1
-                if self._asked:
-                    self._staff()
-
-    def _run(self) -> None:
-        while (look := self._queue.get()) is not None:
-            with self._lock:
-                look.began_at = self._clock()
-
-            def at(path: str, look: _Look = look) -> None:
-                look.path = path
-
-            found = self._look(at, look.source, look.output)
-            with self._lock:
-                if self._asked.get(look.job_id) is not look:
-                    self._stuck -= 1  # it was given up; another thread has taken this one's place
-                    self._found.pop(look.job_id, None)
-                    return
-                del self._asked[look.job_id]
-                self._found[look.job_id] = (self._clock(), found)
-            self._on_found()
+        self.aside.close()
 
 
-def look_at(at: Callable[[str], None], source: str, output: str) -> Found:
+def look_at(at: At, source: str, output: str) -> Found:
     """Look at a drawing and at the folder of its output; `at` is told what is being looked at. May hang."""
     at(source)
     try:

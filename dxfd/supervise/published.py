@@ -2,7 +2,7 @@
 
 A worker or its daemon can die between the renaming of the output and the note that the job is done. The output then
 carries the job's key, and its attempt is done, whatever was asked of the job meanwhile: what was published stays
-published. Looks in threads that it can leave behind, because a share that is gone hangs whoever looks at it.
+published. How it is looked at without ever blocking is aside.py's business.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import fcntl
 import json
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,8 +20,8 @@ from typing import Any, Final
 import msgspec
 
 from dxfd.contract.report import bounded
+from dxfd.supervise.aside import Aside
 
-MOST_STUCK: Final = 8
 _NOT_OF_THE_REPORT: Final = frozenset(
     {"dxfd_version", "started_at", "finished_at", "source_fingerprint", "config_fingerprint", "rules", "run_key"}
 )
@@ -62,38 +61,17 @@ class Outputs:
         read: Callable[[Attempt], bytes | None] | None = None,
     ) -> None:
         """Take what is called (from a thread) after each look; timeout_s is how long one look may take."""
-        self.timeout_s = timeout_s
-        self._on_found = on_found
-        self._clock = clock
+        self.aside: Aside[Look] = Aside("outputs", on_found, timeout_s=timeout_s, clock=clock)
         self._read = read or report_of
-        self._began: dict[str, float] = {}
-        self._found: dict[str, Look] = {}
-        self._stuck: set[str] = set()
 
     def look(self, attempt: Attempt) -> Look | None:
         """Return what was found; None while somebody is looking. What was found is told once."""
-        token = attempt.token
-        if token in self._found:
-            self._began.pop(token, None)
-            return self._found.pop(token)
-        if token not in self._began:
-            if len(self._stuck) >= MOST_STUCK:
-                return Look(hung=True)
-            self._began[token] = self._clock()
-            threading.Thread(target=self._run, args=(attempt,), name="outputs", daemon=True).start()
-        elif self._clock() - self._began[token] > self.timeout_s:
-            self._stuck.add(token)
-            del self._began[token]
-            return Look(hung=True)
-        return None
+        answer = self.aside.ask(attempt.token, attempt.output, lambda _at: Look(report=self._read(attempt)))
+        return None if answer is None else answer.value or Look(hung=True)
 
-    def _run(self, attempt: Attempt) -> None:
-        look = Look(report=self._read(attempt))
-        if attempt.token in self._stuck:  # it was given up
-            self._stuck.discard(attempt.token)
-            return
-        self._found[attempt.token] = look
-        self._on_found()
+    def close(self) -> None:
+        """Let the threads that can end do so."""
+        self.aside.close()
 
 
 def report_of(attempt: Attempt) -> bytes | None:

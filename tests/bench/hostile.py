@@ -7,6 +7,7 @@ what an entity takes for good.
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import subprocess
 import sys
@@ -23,12 +24,6 @@ KINDS: Final = {
     "equal handles": (),
 }  # fmt: skip
 """What is asked for, and the options that go with it."""
-_CHILD: Final = (
-    "import resource, sys; from dxfd.cli.main import main;\n"
-    "try: main(sys.argv[1:], standalone_mode=False)\n"
-    "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-)
-"""The command, and the peak of its process in KB on its last line."""
 
 
 def blocks(kind: str, count: int) -> Iterator[str]:
@@ -68,9 +63,14 @@ def peak_mb(folder: Path, kind: str, count: int, limit: str) -> float:
     """Return the peak of a conversion in MB."""
     source = folder / "hostile.dxf"
     write(source, kind, count)
-    argv = [sys.executable, "-c", _CHILD, "convert", "--quiet", "--restart", "--max-memory", limit, *KINDS[kind]]
-    done = subprocess.run([*argv, source, folder / "hostile.db"], check=True, capture_output=True, text=True)
-    return int(done.stdout.split()[-1]) / 1024
+    argv = [sys.executable, "-m", "dxfd", "convert", "--quiet", "--restart", "--max-memory", limit, *KINDS[kind]]
+    child = subprocess.Popen([*argv, source, folder / "hostile.db"])
+    _, status, used = os.wait4(child.pid, 0)
+    if child.returncode is None:
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if status:
+        raise SystemExit(f"{kind}: the conversion of {count} ended with {child.returncode}")
+    return used.ru_maxrss / 1024
 
 
 def main() -> None:

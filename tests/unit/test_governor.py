@@ -14,12 +14,13 @@ from dxfd.convert import memory as worker_memory
 from dxfd.convert.memory import Governor, Step
 from dxfd.store.rows import Peak
 from dxfd.supervise import cgroups, meter
+from dxfd.supervise.aside import MOST_STUCK
 from dxfd.supervise.budget import Bounds, Host, budget_bytes, estimate_bytes, grant_bytes, reserve_bytes, worker_count
 from dxfd.supervise.clocks import Clocks
 from dxfd.supervise.memory import Action, Sample, decide
 from dxfd.supervise.pressure import Bounds as GateBounds
 from dxfd.supervise.pressure import Gate, Readings, gate
-from dxfd.supervise.probe import MOST_STUCK, Found, Prober
+from dxfd.supervise.probe import Found, Prober
 from dxfd.supervise.scheduler import Wish, pick
 from tests.support.polling import wait_for
 
@@ -237,15 +238,13 @@ def test_a_path_that_does_not_answer_is_given_up_and_others_are_looked_at():
 
     prober = Prober(lambda: None, timeout_s=5, clock=lambda: now[0], look=look)
     assert prober.found(1, "/dead/a", "/o") is None
-    wait_for(lambda: any(asked.began_at is not None for asked in prober._asked.values()))
+    wait_for(lambda: prober.aside.looking(1))
     now[0] = 6.0
     assert prober.found(1, "/dead/a", "/o") == Found(hung="/dead/a")
     assert wait_for(lambda: prober.found(2, "/alive", "/o")) == Found(source_bytes=5)
     for job in range(3, 3 + MOST_STUCK):
         prober.found(job, "/dead/b", "/o")
-        wait_for(
-            lambda job=job: job not in prober._asked or prober._asked[job].began_at is not None or not prober._threads
-        )
+        wait_for(lambda job=job: prober.aside.looking(job) or prober.aside.stuck == MOST_STUCK)
         now[0] += 6.0
         prober.found(job, "/dead/b", "/o")
     assert prober.found(99, "/alive", "/o") == Found(hung="/alive")  # nobody is left to look

@@ -7,11 +7,13 @@ import json
 import sqlite3
 import threading
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from dxfd.supervise.published import MOST_STUCK, Attempt, Look, Outputs, report_of
+from dxfd.supervise.aside import MOST_STUCK
+from dxfd.supervise.published import Attempt, Look, Outputs, report_of
 from tests.support.polling import wait_for
 
 SINCE = "2030-01-01T00:00:00.000Z"
@@ -88,17 +90,18 @@ def test_a_look_that_hangs_is_given_up_and_so_many_are_enough():
         return None
 
     def all_back() -> bool:
-        return not [thread for thread in threading.enumerate() if thread.name == "outputs"]
+        return outputs.aside.stuck == 0
 
     outputs = Outputs(lambda: None, timeout_s=1, clock=lambda: now[0], read=hang)
     *hanging, last = [Attempt(token=str(n), output="/x", run_key="", since="") for n in range(MOST_STUCK + 1)]
     for attempt in hanging:
         assert outputs.look(attempt) is None
+        wait_for(partial(outputs.aside.looking, attempt.token))
         now[0] += 2
         assert outputs.look(attempt) == Look(hung=True)
     assert outputs.look(last) == Look(hung=True)
     answers.set()
     wait_for(all_back, 10)
     assert outputs.look(last) is None  # there is room again, so it is looked at
-    wait_for(all_back, 10)
-    assert outputs.look(last) == Look()
+    assert wait_for(lambda: outputs.look(last), 10) == Look()
+    outputs.close()
