@@ -50,7 +50,7 @@ def parts(shape: Meshes, number_of: Ints) -> list[tuple[int, Solid]]:
     """Return the faces of a chunk by the number of the block that they lie in."""
     number = number_of[shape.entity]
     starts = np.flatnonzero(np.diff(number, prepend=-1))
-    ends = np.append(starts[1:], len(number))
+    ends = np.append(starts, len(number))[1:]
     base = np.repeat(shape.vertex_offset[:-1], np.diff(shape.face_offset))
     whole = np.asarray(shape.faces, dtype=np.int64) + base[:, None]
     out = []
