@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,7 +12,7 @@ from dxfd.config.units import Amount
 from dxfd.convert import memory as worker_memory
 from dxfd.convert.memory import Governor, Step
 from dxfd.store.rows import Peak
-from dxfd.supervise import cgroups, meter
+from dxfd.supervise import meter
 from dxfd.supervise.aside import MOST_STUCK
 from dxfd.supervise.budget import Bounds, Host, budget_bytes, estimate_bytes, grant_bytes, reserve_bytes, worker_count
 from dxfd.supervise.clocks import Clocks
@@ -251,48 +250,3 @@ def test_a_path_that_does_not_answer_is_given_up_and_others_are_looked_at():
     answer.set()
     wait_for(lambda: prober.found(100, "/alive", "/o") == Found(source_bytes=5))
     prober.close()
-
-
-# --- cgroups ----------------------------------------------------------------------------------------------------
-
-
-def delegated_group(folder: Path, controllers: str = "memory pids") -> Path:
-    (folder / "proc/self").mkdir(parents=True)
-    (folder / "proc/self/cgroup").write_text("0::/dxfd.service\n")
-    group = folder / "cg/dxfd.service"
-    group.mkdir(parents=True)
-    (group / "cgroup.controllers").write_text(controllers)
-    (group / "cgroup.procs").write_text("41\n")
-    (group / "cgroup.subtree_control").write_text("")
-    return group
-
-
-def test_without_delegation_there_are_no_groups_and_a_reason(tmp_path):
-    assert "off" in cgroups.delegated(wanted=False).why_not
-    assert "no cgroup" in cgroups.delegated(tmp_path, tmp_path).why_not
-    delegated_group(tmp_path, controllers="pids")
-    assert "no memory controller" in cgroups.delegated(tmp_path / "proc", tmp_path / "cg").why_not
-
-
-def test_a_worker_gets_a_group_with_its_limits_and_the_daemon_a_leaf(tmp_path, monkeypatch):
-    group = delegated_group(tmp_path)
-    monkeypatch.setattr(cgroups, "_is_ours", lambda _root: True)
-    groups = cgroups.delegated(tmp_path / "proc", tmp_path / "cg")
-    assert groups.root == group
-    assert (group / "cgroup.subtree_control").read_text() == "+memory"
-    assert (group / "daemon/cgroup.procs").read_text() == "41"
-    mine = groups.make(7, high_bytes=100, max_bytes=150)
-    assert mine is not None
-    assert [(mine / name).read_text() for name in ("memory.high", "memory.max")] == ["100", "150"]
-    cgroups.enter(mine, 4711)
-    assert (mine / "cgroup.procs").read_text() == "4711"
-    assert not cgroups.was_out_of_memory(mine)
-    (mine / "memory.events").write_text("low 0\nhigh 3\nmax 1\noom 1\noom_kill 1\n")
-    assert cgroups.was_out_of_memory(mine)
-
-
-def test_a_worker_stays_within_its_own_group():
-    groups = cgroups.delegated()
-    if groups.root is None:
-        pytest.skip(groups.why_not)
-    assert groups.make(1, high_bytes=64 * MIB, max_bytes=96 * MIB) is not None
