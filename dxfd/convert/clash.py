@@ -8,15 +8,12 @@ all others, so this is a stage after the last batch.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
-
-from dxfd.convert.build.ragged import within
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -39,20 +36,22 @@ CLEARANCES_M: Final = MappingProxyType(
 DEFAULT_CLEARANCE_M: Final = 0.10
 MOST_RAISE_M: Final = 2.0
 """A run that would have to be raised by more stays where it is: it is of another storey, or the drawing is wrong."""
+ZONE_M: Final = 5.0
 MOST_PAIRS: Final = 20_000_000
-_CELL_M: Final = 4.0
-_MOST_CELLS: Final = 256
-"""A box over more cells is compared with all others at once instead."""
-_AT_ONCE: Final = 1 << 20
-"""Pairs looked at together: 60 MB."""
+"""Pairs that are kept for raising services: 320 MB. Prediction keeps none."""
+MOST_COMPARED: Final = 2_000_000_000
+"""Boxes that are compared with one another: some two minutes."""
+_STRIP_M: Final = 4.0
+_MOST_STRIPS: Final = 8
+"""That a box lies in, on average: strips are made wider until it is so."""
+_AT_ONCE: Final = 1 << 18
 _TOUCH_M: Final = 0.001
 _SPARE_M: Final = 0.01
 _ROUNDS: Final = 50
-_ROW: Final = 1 << 31
 
 
 class TooManyPairsError(Exception):
-    """So many boxes lie over one another that looking at each pair would take all memory."""
+    """So many boxes lie over one another that looking at each pair would take too long, or all memory."""
 
 
 class Boxes(Struct, frozen=True):
@@ -73,51 +72,96 @@ def clearances() -> Floats:
     return out
 
 
-def pairs(boxes: Boxes) -> tuple[Ints, Ints]:
-    """Return pairs (i < j) of boxes that lie over one another in plan.
+def over(boxes: Boxes, most: int = MOST_COMPARED) -> Iterator[tuple[Ints, Ints]]:
+    """Yield pairs (i < j) of boxes that lie over one another in plan, each pair once, some at a time.
+
+    Boxes are put into strips along x; in each, those that begin before another one ends are compared with it.
 
     Raises:
-        TooManyPairsError: more than MOST_PAIRS.
+        TooManyPairsError: more than `most` have to be compared.
     """
     low, high = boxes.low[:, :2], boxes.high[:, :2]
-    first, last = np.floor(low / _CELL_M).astype(np.int64), np.floor(high / _CELL_M).astype(np.int64)
-    wide = (last - first + 1).prod(axis=1)
-    large = np.flatnonzero(wide > _MOST_CELLS)
-    small = np.flatnonzero(wide <= _MOST_CELLS)
-    span = (last - first + 1)[small]
-    box = np.repeat(small, wide[small])
-    step = np.arange(len(box)) - np.repeat(np.cumsum(wide[small]) - wide[small], wide[small])
-    across = np.repeat(span[:, 1], wide[small])
-    cell = (first[box, 0] + step // np.maximum(across, 1)) * _ROW + first[box, 1] + step % np.maximum(across, 1)
-    order = np.argsort(cell, kind="stable")
-    box, cell = box[order], cell[order]
-    starts = np.flatnonzero(np.append(True, cell[1:] != cell[:-1])) if len(cell) else np.empty(0, dtype=np.int64)
-    counts = np.diff(np.append(starts, len(cell)))
-    if int((counts * (counts - 1) // 2).sum()) + len(large) * len(low) > MOST_PAIRS:
-        raise TooManyPairsError
-    found = [np.empty(0, dtype=np.int64)]
-    n = len(low)
-    behind = np.repeat(starts + counts, counts) - np.arange(len(box)) - 1  # members of its cell behind each
-    for begin, end in _shares(behind):
-        place = np.repeat(np.arange(begin, end), behind[begin:end])
-        a, b = box[place], box[place + within(behind[begin:end]) + 1]
-        over = ((low[a] < high[b]) & (low[b] < high[a])).all(axis=1)
-        found.append(np.unique(np.minimum(a, b)[over] * n + np.maximum(a, b)[over]))
-    for k in large.tolist():
-        others = np.flatnonzero(((low < high[k]) & (low[k] < high)).all(axis=1))
-        others = others[others != k]
-        found.append(np.minimum(others, k) * n + np.maximum(others, k))
-    keys = np.unique(np.concatenate(found))
-    return keys // max(n, 1), keys % max(n, 1)
-
-
-def _shares(counts: Ints) -> Iterator[tuple[int, int]]:
-    """Yield stretches of counts whose sums are about _AT_ONCE."""
-    if not len(counts):
-        return
+    wide = _STRIP_M
+    while True:
+        first = np.floor(low[:, 1] / wide).astype(np.int64)
+        many = np.floor(high[:, 1] / wide).astype(np.int64) - first + 1
+        if int(many.sum()) <= _MOST_STRIPS * len(low):
+            break
+        wide *= 2
+    box = np.repeat(np.arange(len(low)), many)
+    strip = np.repeat(first, many) + np.arange(len(box)) - np.repeat(np.cumsum(many) - many, many)
+    order = np.lexsort((box, low[box, 0], strip))
+    box, strip = box[order], strip[order]
+    starts = np.flatnonzero(np.diff(strip, prepend=strip[:1] - 1))
+    after = np.empty(len(box), dtype=np.int64)
+    for begin, end in zip(starts.tolist(), [*starts[1:].tolist(), len(box)], strict=True):
+        mine = box[begin:end]
+        after[begin:end] = begin + np.searchsorted(low[mine, 0], high[mine, 0], side="left")
+    counts = np.maximum(after - np.arange(1, len(box) + 1), 0)
     sums = np.cumsum(counts)
-    cuts = np.searchsorted(sums, np.arange(_AT_ONCE, int(sums[-1]) + _AT_ONCE, _AT_ONCE))
-    yield from pairwise(np.unique(np.concatenate([[0], cuts, [len(counts)]])).tolist())
+    if len(sums) and int(sums[-1]) > most:
+        raise TooManyPairsError
+    row = 0
+    while row < len(box):
+        last = max(row + 1, int(np.searchsorted(sums, (sums[row - 1] if row else 0) + _AT_ONCE, side="right")))
+        yield from _compared(box, strip, counts, (row, last), (low, high, wide))
+        row = last
+
+
+def _compared(
+    box: Ints, strip: Ints, counts: Ints, rows: tuple[int, int], corners: tuple[Floats, Floats, float]
+) -> Iterator[tuple[Ints, Ints]]:  # fmt: skip
+    """Yield the pairs of some rows of the strips with those behind them."""
+    low, high, wide = corners
+    begin, end = rows
+    many = counts[begin:end]
+    for skip in range(0, int(many.max(initial=0)), _AT_ONCE):  # one that lies along thousands is compared in parts
+        some = np.clip(many - skip, 0, _AT_ONCE)
+        of = np.repeat(np.arange(begin, end), some)
+        step = np.arange(len(of)) - np.repeat(np.cumsum(some) - some, some)
+        a, b = box[of], box[of + 1 + skip + step]
+        both = ((low[a] < high[b]) & (low[b] < high[a])).all(axis=1)
+        both &= strip[of] == np.floor(np.maximum(low[a, 1], low[b, 1]) / wide).astype(np.int64)  # in one strip
+        a, b = a[both], b[both]
+        if len(a):
+            yield np.minimum(a, b), np.maximum(a, b)
+
+
+def pairs(boxes: Boxes) -> tuple[Ints, Ints]:
+    """Return all pairs (i < j) of boxes that lie over one another in plan, in order.
+
+    Raises:
+        TooManyPairsError: more than MOST_PAIRS, or more to be compared than MOST_COMPARED.
+    """
+    return _kept(len(boxes.low), over(boxes))
+
+
+def neighbours(boxes: Boxes) -> tuple[Ints, Ints]:
+    """Return those of the pairs that raising looks at: of services, as high as could come near one another.
+
+    Raises:
+        TooManyPairsError: see pairs.
+    """
+    service = boxes.code < len(SERVICES)
+    reach = MOST_RAISE_M + float(clearances().max())
+
+    def could(a: Ints, b: Ints) -> Bools:
+        near: Bools = service[a] & service[b] & (boxes.low[a, 2] < boxes.high[b, 2] + reach)
+        near &= boxes.low[b, 2] < boxes.high[a, 2] + reach
+        return near
+
+    return _kept(len(boxes.low), ((a[rows], b[rows]) for a, b in over(boxes) for rows in (could(a, b),)))
+
+
+def _kept(n: int, found: Iterator[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
+    keys, count = [np.empty(0, dtype=np.int64)], 0
+    for a, b in found:
+        keys.append(a * n + b)
+        count += len(a)
+        if count > MOST_PAIRS:
+            raise TooManyPairsError
+    whole = np.sort(np.concatenate(keys))
+    return whole // max(n, 1), whole % max(n, 1)
 
 
 def raises(boxes: Boxes, a: Ints, b: Ints) -> tuple[Floats, int]:
@@ -193,25 +237,41 @@ class Clashes(Struct, frozen=True):
 
     Attributes:
         by_codes: (code, code) to (clashes, near).
-        places: (c, 2) plan middles of the clashes.
+        zones: (k, 2) squares of ZONE_M in plan, counted from the origin, with clashes in them, sorted.
+        in_zone: (k,) how many.
     """
 
     by_codes: dict[tuple[str, str], tuple[int, int]]
-    places: Floats
+    zones: Ints
+    in_zone: Ints
 
 
-def predict(boxes: Boxes, a: Ints, b: Ints) -> Clashes:
-    """Return what clashes among pairs that lie over one another in plan; structure with structure does not."""
+def predict(boxes: Boxes) -> Clashes:
+    """Return what clashes among boxes that lie over one another in plan; structure with structure does not.
+
+    Raises:
+        TooManyPairsError: more than MOST_COMPARED have to be compared.
+    """
     names = (*SERVICES, STRUCTURE)
-    low, high = np.minimum(boxes.code[a], boxes.code[b]), np.maximum(boxes.code[a], boxes.code[b])
-    different = low != high
-    a, b, low, high = a[different], b[different], low[different], high[different]
-    gap = np.maximum(boxes.low[a, 2] - boxes.high[b, 2], boxes.low[b, 2] - boxes.high[a, 2])
-    hard = gap < -_TOUCH_M
-    near = ~hard & (gap < clearances()[low, high] - 1e-9)
-    found = {}
-    for key in np.unique(low[hard | near] * len(names) + high[hard | near]).tolist():
-        of = (low * len(names) + high) == key
-        found[names[key // len(names)], names[key % len(names)]] = (int((of & hard).sum()), int((of & near).sum()))
-    corner = np.maximum(boxes.low[a], boxes.low[b]) + np.minimum(boxes.high[a], boxes.high[b])
-    return Clashes(found, corner[hard][:, :2] / 2)
+    n = len(names)
+    counts = np.zeros((2, n * n), dtype=np.int64)
+    zones, in_zone = np.empty((0, 2), dtype=np.int64), np.empty(0, dtype=np.int64)
+    need = clearances()
+    for a, b in over(boxes):
+        first, second = np.minimum(boxes.code[a], boxes.code[b]), np.maximum(boxes.code[a], boxes.code[b])
+        gap = np.maximum(boxes.low[a, 2] - boxes.high[b, 2], boxes.low[b, 2] - boxes.high[a, 2])
+        hard = (first != second) & (gap < -_TOUCH_M)
+        near = (first != second) & ~hard & (gap < need[first, second] - 1e-9)
+        for k, rows in enumerate((hard, near)):
+            counts[k] += np.bincount((first * n + second)[rows], minlength=n * n)
+        i, j = a[hard], b[hard]
+        corner = np.maximum(boxes.low[i, :2], boxes.low[j, :2]) + np.minimum(boxes.high[i, :2], boxes.high[j, :2])
+        here = np.floor(corner / 2 / ZONE_M).astype(np.int64)
+        zones, at = np.unique(np.concatenate([zones, here]), axis=0, return_inverse=True)
+        weight = np.concatenate([in_zone, np.ones(len(here), dtype=np.int64)])
+        in_zone = np.bincount(at.ravel(), weight, minlength=len(zones)).astype(np.int64)
+    found = {
+        (names[key // n], names[key % n]): (int(counts[0, key]), int(counts[1, key]))
+        for key in np.flatnonzero(counts.any(axis=0)).tolist()
+    }
+    return Clashes(found, zones, in_zone)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dxfd.convert import clash
 from dxfd.convert.build.units import Units, doubt
@@ -120,33 +124,68 @@ def test_pairs_are_those_that_lie_over_one_another():
     assert sorted(zip(a.tolist(), b.tolist(), strict=True)) == [(0, 1), (0, 3), (1, 3), (2, 3)]
 
 
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(clash.SERVICES), st.integers(-9, 9), st.integers(0, 9), st.integers(-9, 9),
+            st.integers(0, 9), st.sampled_from([0, 0.1, 0.3, 3]),
+        ),
+        min_size=1, max_size=30,
+    ), st.sampled_from([1, 3, 1 << 18]),
+)  # fmt: skip
+def test_every_pair_is_found_once_however_few_are_compared_at_a_time(rows, at_once):
+    found = boxes(*((code, x, x + wide, y, y + deep, z) for code, x, wide, y, deep, z in rows))
+    wanted = {
+        (i, j) for j in range(len(rows)) for i in range(j)
+        if (found.low[i, :2] < found.high[j, :2]).all() and (found.low[j, :2] < found.high[i, :2]).all()
+    }  # fmt: skip
+    with mock.patch.object(clash, "_AT_ONCE", at_once):
+        a, b = clash.pairs(found)
+        hard = sum(n for n, _ in clash.predict(found).by_codes.values())
+    assert list(zip(a.tolist(), b.tolist(), strict=True)) == sorted(wanted)
+    gap = {(i, j): max(found.low[i, 2] - found.high[j, 2], found.low[j, 2] - found.high[i, 2]) for i, j in wanted}
+    assert hard == sum(found.code[i] != found.code[j] and gap[i, j] < -0.001 for i, j in wanted)
+
+
+def test_millions_of_pairs_are_counted_without_being_kept(monkeypatch):
+    monkeypatch.setattr(clash, "MOST_PAIRS", 1000)
+    found = boxes(*(("ACMV" if k % 2 else "FP", 0, 1, 0, 1, 0) for k in range(2000)))
+    assert clash.predict(found).by_codes == {("ACMV", "FP"): (1000 * 1000, 0)}
+    with pytest.raises(clash.TooManyPairsError):
+        clash.neighbours(found)
+    monkeypatch.setattr(clash, "MOST_COMPARED", 1000)
+    with pytest.raises(clash.TooManyPairsError):
+        list(clash.over(found, clash.MOST_COMPARED))
+
+
 def test_a_pipe_is_raised_over_the_duct_it_crosses_and_its_run_with_it():
     found = boxes(
         ("ACMV", 0, 10, 0, 1, 3.0),
         ("FP", 5, 5.1, -5, 5, 3.05), ("FP", 5, 15, 4.9, 5, 3.05),
         ("FP", 30, 31, 0, 1, 3.05),
     )  # fmt: skip
-    up, unresolved = clash.raises(found, *clash.pairs(found))
+    up, unresolved = clash.raises(found, *clash.neighbours(found))
     assert unresolved == 0
     assert up[0] == up[3] == 0.0
     assert up[1] == up[2] == pytest.approx(3.2 + 0.2 + 0.01 - 3.05)
-    before = clash.predict(found, *clash.pairs(found))
+    before = clash.predict(found)
     assert before.by_codes == {("ACMV", "FP"): (1, 0)}
     found.low[:, 2] += up
     found.high[:, 2] += up
-    assert clash.predict(found, *clash.pairs(found)).by_codes == {}
+    assert clash.predict(found).by_codes == {}
 
 
 def test_what_would_go_through_the_roof_stays_and_is_counted():
     stack = [("ACMV" if k % 2 else "ELEC", 0, 1, 0, 1, 0.205 * k) for k in range(20)]
     found = boxes(*stack, ("SP", 0, 1, 0, 1, -0.05))
-    up, unresolved = clash.raises(found, *clash.pairs(found))
+    up, unresolved = clash.raises(found, *clash.neighbours(found))
     assert unresolved >= 1
     assert up.max() <= clash.MOST_RAISE_M
 
 
 def test_pipes_through_beams_are_predicted_and_not_moved():
     found = boxes(("STR", 0, 10, 0, 1, 3.0), ("SP", 5, 5.1, -5, 5, 3.05))
-    up, _ = clash.raises(found, *clash.pairs(found))
+    up, _ = clash.raises(found, *clash.neighbours(found))
     assert not up.any()
-    assert clash.predict(found, *clash.pairs(found)).by_codes == {("SP", "STR"): (1, 0)}
+    assert clash.predict(found).by_codes == {("SP", "STR"): (1, 0)}

@@ -10,7 +10,6 @@ import pyarrow as pa
 from dxfd.convert import clash
 from dxfd.convert.write.database import Database
 
-_ZONE_M: Final = 5.0
 _ZONE_LEAST: Final = 3
 _STRUCTURE: Final = ("IfcBeam", "IfcColumn")
 """Of structure, what services are not led through."""
@@ -23,28 +22,33 @@ def check(database: Database, *, separate: bool) -> None:
     ):
         return  # a run that died behind this stage has done it
     boxes, ids = _boxes(database)
+    raised = _separated(database, boxes, ids) if separate else ""
     try:
-        a, b = clash.pairs(boxes)
+        found = clash.predict(boxes)
     except clash.TooManyPairsError:
-        words = f"more than {clash.MOST_PAIRS:,} pairs of services lie over one another: clashes were not looked for"
-        _tell(database, words)
+        words = f"over {clash.MOST_COMPARED:,} pairs of services would have to be compared: clashes were not looked for"
+        _tell(database, words + raised)
         return
-    moved = unresolved = 0
-    if separate and len(a):
-        up, unresolved = clash.raises(boxes, a, b)
-        moved = int(np.count_nonzero(up))
-        _raise(database, ids[up > 0], up[up > 0])
-        boxes.low[:, 2] += up
-        boxes.high[:, 2] += up
-    found = clash.predict(boxes, a, b)
     _write(database, found)
     total = sum(hard for hard, _ in found.by_codes.values())
     near = sum(n for _, n in found.by_codes.values())
     words = f"{total} clashes of services are likely, {near} pairs keep less than their clearance"
-    if separate:
-        words += f"; {moved} elements were raised"
-        words += f", {unresolved} runs would have to be raised by over {clash.MOST_RAISE_M:g} m and stay"
-    _tell(database, words)
+    _tell(database, words + raised)
+
+
+def _separated(database: Database, boxes: clash.Boxes, ids: clash.Ints) -> str:
+    """Raise services, the boxes too, and return what is to be told of it."""
+    try:
+        up, unresolved = clash.raises(boxes, *clash.neighbours(boxes))
+    except clash.TooManyPairsError:
+        return f"; over {clash.MOST_PAIRS:,} pairs of them lie over one another: none was raised"
+    _raise(database, ids[up > 0], up[up > 0])
+    boxes.low[:, 2] += up
+    boxes.high[:, 2] += up
+    return (
+        f"; {np.count_nonzero(up)} elements were raised"
+        f", {unresolved} runs would have to be raised by over {clash.MOST_RAISE_M:g} m and stay"
+    )
 
 
 def _boxes(database: Database) -> tuple[clash.Boxes, clash.Ints]:
@@ -91,12 +95,9 @@ def _write(database: Database, found: clash.Clashes) -> None:
             }
         ),
     )
-    cells, counts = np.unique(np.floor(found.places / _ZONE_M), axis=0, return_counts=True)
-    full = counts >= _ZONE_LEAST
-    middle = (cells[full] + 0.5) * _ZONE_M
-    database.ingest(
-        "clash_zones", pa.table({"x": middle[:, 0], "y": middle[:, 1], "clashes": counts[full].astype(np.int64)})
-    )
+    full = found.in_zone >= _ZONE_LEAST
+    middle = (found.zones[full] + 0.5) * clash.ZONE_M
+    database.ingest("clash_zones", pa.table({"x": middle[:, 0], "y": middle[:, 1], "clashes": found.in_zone[full]}))
 
 
 def _tell(database: Database, words: str) -> None:
