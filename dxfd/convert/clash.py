@@ -80,6 +80,8 @@ def over(boxes: Boxes, most: int = MOST_COMPARED) -> Iterator[tuple[Ints, Ints]]
     Raises:
         TooManyPairsError: more than `most` have to be compared.
     """
+    if not len(boxes.low):
+        return
     low, high = boxes.low[:, :2], boxes.high[:, :2]
     wide = _STRIP_M
     while True:

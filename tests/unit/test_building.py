@@ -148,6 +148,12 @@ def test_every_pair_is_found_once_however_few_are_compared_at_a_time(rows, at_on
     assert hard == sum(found.code[i] != found.code[j] and gap[i, j] < -0.001 for i, j in wanted)
 
 
+def test_without_services_nothing_clashes():
+    none = clash.Boxes(np.empty((0, 3)), np.empty((0, 3)), np.empty(0, dtype=np.int64))
+    assert clash.predict(none).by_codes == {}
+    assert [len(side) for side in clash.pairs(none)] == [0, 0]
+
+
 def test_millions_of_pairs_are_counted_without_being_kept(monkeypatch):
     monkeypatch.setattr(clash, "MOST_PAIRS", 1000)
     found = boxes(*(("ACMV" if k % 2 else "FP", 0, 1, 0, 1, 0) for k in range(2000)))
