@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from dxfd.convert.read import skim as read_skim
+from dxfd.convert.read import glance
 from dxfd.convert.read.skim import Skim, skim
 from dxfd.convert.read.source import Source
 from dxfd.errors import (
@@ -183,7 +183,7 @@ def test_followers_are_not_counted_as_entities(tmp_path):
 @pytest.mark.parametrize("kernel", [True, False])
 def test_values_that_look_like_the_code_of_an_entity_are_not_counted(tmp_path, monkeypatch, kernel):
     if not kernel:
-        monkeypatch.setattr(read_skim, "kernel", None)
+        monkeypatch.setattr(glance, "kernel", None)
     faces = cv.entity("3DFACE", (70, 0), (10, 0)) + cv.entity("CIRCLE", (62, 0), (70, 0), (40, 1), layer="0")
     text = cv.drawing(faces + cv.entity("SEQEND") + LINES)
     bare = "\n".join(line.strip() for line in text.splitlines()) + "\n"

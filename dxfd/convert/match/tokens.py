@@ -43,6 +43,8 @@ def strip_view(block: str) -> str:
 
 def unaccent(text: str) -> str:
     """Return the text without accents, full-width forms made narrow; upper and lower case stay."""
+    if text.isascii():  # nearly all words of the rules: 10 ms less at every start
+        return text
     decomposed = unicodedata.normalize("NFKD", text)
     bare = "".join(char for char in decomposed if char in _KANA_MARKS or not unicodedata.combining(char))
     return unicodedata.normalize("NFC", bare).translate(_STROKES)
