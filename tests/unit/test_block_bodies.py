@@ -118,6 +118,14 @@ def test_a_flat_symbol_stays_a_box(tmp_path):
     assert volume(world, faces) > 0
 
 
+def test_a_block_of_old_polylines_alone_is_a_box(tmp_path):
+    corners = "".join(cv.entity("VERTEX", (10, x), (20, y), (30, 0.0)) for x, y in ((0, 0), (1, 0), (1, 2)))
+    old = block("OLD", cv.entity("POLYLINE", (66, 1), (70, 1)) + corners + cv.entity("SEQEND"))
+    ((_, faces, low, high),) = shown(run(tmp_path, old, insert("OLD")))
+    assert len(faces) == 12
+    assert high - low == pytest.approx([1, 2, 0.3])
+
+
 def test_detail_box_makes_boxes_of_blocks_with_faces(tmp_path):
     blocks = block("STEP", case(), face((0, 0, 1), (1, 0, 2), (1, 1, 2), (0, 1, 1)))
     body, box = (shown(run(tmp_path, blocks, insert("STEP"), detail=d)) for d in (Detail.BODY, Detail.BOX))

@@ -49,6 +49,8 @@ NOTHING: Final = Solid(np.empty((0, 3)), np.empty((0, 3), dtype=np.int64))
 def parts(shape: Meshes, number_of: Ints) -> list[tuple[int, Solid]]:
     """Return the faces of a chunk by the number of the block that they lie in."""
     number = number_of[shape.entity]
+    if not len(number):
+        return []
     starts = np.flatnonzero(np.diff(number, prepend=-1))
     ends = np.append(starts, len(number))[1:]
     base = np.repeat(shape.vertex_offset[:-1], np.diff(shape.face_offset))
