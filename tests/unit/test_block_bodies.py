@@ -123,7 +123,7 @@ def test_a_block_of_old_polylines_alone_is_a_box(tmp_path):
     old = block("OLD", cv.entity("POLYLINE", (66, 1), (70, 1)) + corners + cv.entity("SEQEND"))
     ((_, faces, low, high),) = shown(run(tmp_path, old, insert("OLD")))
     assert len(faces) == 12
-    assert high - low == pytest.approx([1, 2, 0.3])
+    assert high - low == pytest.approx([1, 2, 0.1])
 
 
 def test_detail_box_makes_boxes_of_blocks_with_faces(tmp_path):
