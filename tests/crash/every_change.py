@@ -9,6 +9,7 @@ queue before or after the change it was at, and the rest of the sequence must le
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import os
 import re
@@ -28,7 +29,7 @@ from dxfd.contract.states import JobEvent
 from dxfd.store.queue import Queue, open_queue
 from dxfd.store.rows import Ending, NewJob, WorkerProcess
 from tests.crash.compare import health
-from tests.crash.every_step import in_child
+from tests.crash.forked import in_child
 
 NOW = 1_800_000_000.0
 Change = Callable[[Queue], object]
@@ -189,6 +190,7 @@ def main() -> None:
     """Crash at every statement and print what came of it."""
     folder = Path(sys.argv[1])
     legal = states(folder)
+    gc.freeze()
     fatal, faults = 0, list[str]()
     while (found := crash_at(folder / "queue.db", fatal + 1, legal)) is not None:
         fatal += 1

@@ -21,7 +21,6 @@ import signal
 import sqlite3
 import sys
 import threading
-import traceback
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
@@ -35,6 +34,7 @@ from dxfd.convert.write.database import Database
 from tests.crash import run_convert
 from tests.crash.compare import differences, health
 from tests.crash.drawing import write_rich_drawing
+from tests.crash.forked import in_child
 
 ENTITIES = 280
 BATCH = 80
@@ -73,14 +73,6 @@ class Steps:
         return counted
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a child ended and what it told."""
-
-    killed: bool
-    told: dict[str, Any]
-
-
 @dataclass
 class Outcome:
     """What came of all the crashes."""
@@ -89,31 +81,6 @@ class Outcome:
     crashes: int = 0
     left: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
-
-
-def in_child(work: Callable[[Callable[[str, Any], None]], None]) -> Ended:
-    """Run work in a forked child; it gets a function to tell facts by. Any other end than by SIGKILL is an error."""
-    source, sink = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.close(source)
-            work(functools.partial(_tell, sink))
-            os._exit(0)
-        except BaseException:  # noqa: BLE001  (a child must never return into its parent's code)
-            traceback.print_exc()
-            os._exit(1)
-    os.close(sink)
-    with os.fdopen(source, "rb") as pipe:
-        told = dict(json.loads(line) for line in pipe)
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    if status not in {0, -signal.SIGKILL}:
-        raise RuntimeError(f"a child ended with {status}")
-    return Ended(status != 0, told)
-
-
-def _tell(sink: int, key: str, value: Any) -> None:
-    os.write(sink, json.dumps([key, value]).encode() + b"\n")
 
 
 class Experiment:
