@@ -4,7 +4,8 @@ A step is a statement or an ingest on the output's connection, or an fsync, a re
 2, 3, … a forked child converts and kills itself at step n; then another one goes on. Nothing is converted in this
 process, so that it stays without threads and forking is safe; a fork takes a tenth of what starting Python would.
 
-`python -m tests.crash.every_step FOLDER before|after [--most N] [--always N] [--seed N] [--vacuum]` prints JSON.
+`python -m tests.crash.every_step FOLDER before|after [--most N] [--always N] [--seed N] [--vacuum] [--walls]` prints
+JSON. With --walls it is a plan of rooms, and walls are made of pairs of lines.
 """
 
 from __future__ import annotations
@@ -28,13 +29,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from dxfd.convert import pipeline
-from dxfd.convert.types import Began, Event
+from dxfd.convert.types import Began, Event, Walls
 from dxfd.convert.write.database import Database
 from tests.crash import run_convert
 from tests.crash.compare import differences, health
 from tests.crash.drawing import write_rich_drawing
 from tests.crash.forked import in_child
+from tests.support.walls import town
 
 ENTITIES = 280
 BATCH = 80
@@ -86,8 +90,9 @@ class Outcome:
 class Experiment:
     """One drawing, its undisturbed database, and crashes."""
 
-    def __init__(self, folder: Path, when: str, *, vacuum: bool) -> None:
-        self.source = write_rich_drawing(folder / "rich.dxf", ENTITIES)
+    def __init__(self, folder: Path, when: str, *, vacuum: bool, walls: bool = False) -> None:
+        self.source = town().saved(folder) if walls else write_rich_drawing(folder / "rich.dxf", ENTITIES)
+        self.walls = Walls.PAIRS if walls else Walls.AUTO
         self.undisturbed = folder / "undisturbed.db"
         self.old = folder / "old.db"
         self.outputs = folder / "out"
@@ -156,6 +161,7 @@ class Experiment:
             steps.watch()
         run_convert.use_small_chunks()
         chosen = run_convert.options(source or self.source, output or self.output, BATCH, vacuum=self.vacuum)
+        chosen = msgspec.structs.replace(chosen, walls=self.walls)
 
         def on_event(event: Event) -> None:
             if isinstance(event, Began):
@@ -214,9 +220,10 @@ def main() -> None:
     parser.add_argument("--always", type=int, default=40, help="first and last steps that are never left out")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--vacuum", action="store_true")
+    parser.add_argument("--walls", action="store_true")
     arguments = parser.parse_args()
     warm_up()
-    experiment = Experiment(arguments.folder, arguments.when, vacuum=arguments.vacuum)
+    experiment = Experiment(arguments.folder, arguments.when, vacuum=arguments.vacuum, walls=arguments.walls)
     outcome = Outcome(steps=experiment.steps())
     for step in chosen_steps(outcome.steps, arguments.most, arguments.always, random.Random(arguments.seed)):
         experiment.crash_at(step, outcome)

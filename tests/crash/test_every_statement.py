@@ -50,6 +50,15 @@ def test_a_crash_at_any_step_of_a_conversion_loses_no_batch_and_publishes_no_hal
         assert {"no tables", "in_progress", "indexing", "sealed", "published"} <= set(result["left"])
 
 
+@pytest.mark.timeout(400)
+def test_a_crash_while_walls_are_made_of_pairs_leaves_none_of_them_or_all(tmp_path: Path) -> None:
+    seed = seeded("walls").randrange(1_000_000)
+    result = _result(_start("every_step", tmp_path, "before", "--walls", "--most", 30, "--always", 2, "--seed", seed))
+    print(f"{result['crashes']} crashes in {result['steps']} steps; left: {result['left']}")
+    assert not result["faults"], "\n".join(result["faults"][:20])
+    assert result["left"]["indexing"] > 5
+
+
 def test_a_crash_at_any_statement_of_the_queue_leaves_the_queue_before_or_after_the_change() -> None:
     with fast_folder() as folder:
         result = _result(_start("every_change", folder))

@@ -15,7 +15,7 @@ from dxfd.errors import ConfigError, ResumeImpossibleError, UsageError
 from tests.crash.compare import health
 from tests.support import convert as cv
 from tests.support.corpus import real_drawing
-from tests.support.walls import INNER, OUTER, Drawn, block, parted, room, with_openings
+from tests.support.walls import INNER, OUTER, Drawn, block, parted, room, town, with_openings
 
 
 def made(folder: Path, drawn: Drawn, **more: Any) -> cv.Run:
@@ -197,20 +197,6 @@ def test_walls_in_exploded_blocks_are_found(tmp_path):
     assert cv.adds_up(run.report)
     assert run.report.walls["walls"] == 1
     assert sound(run) == pytest.approx(5 * 0.2 * 3, rel=1e-4)
-
-
-def town() -> Drawn:
-    """Something of everything, many times."""
-    drawn = Drawn()
-    for k in range(12):
-        dx, dy = k % 4 * 12000, k // 4 * 9000
-        outer = [(x + dx, y + dy) for x, y in OUTER]
-        inner = [(x + dx, y + dy) for x, y in INNER]
-        drawn.line(*outer).path(*inner[:-1], closed=True).line((dx, 6000 + dy), (dx + 900, 6000 + dy))
-        for x0, x1 in ((0, 2000), (2900, 5000)):
-            drawn.line(*[(x + dx, y + dy) for x, y in ((x0, 5000), (x1, 5000), (x1, 5200), (x0, 5200), (x0, 5000))])
-        drawn.door(2000 + dx, 5200 + dy)
-    return drawn
 
 
 def test_batches_and_interruptions_change_nothing(tmp_path):

@@ -70,3 +70,17 @@ def with_openings() -> Drawn:
     for x0, x1 in ((0, 2000), (2900, 5000), (6200, 8000)):
         drawn.line((x0, 0), (x1, 0), (x1, 200), (x0, 200), (x0, 0))
     return drawn.door(2000, 200).door(5000, 100, "WINDOW", "A-GLAZ")
+
+
+def town() -> Drawn:
+    """Something of everything, many times."""
+    drawn = Drawn()
+    for k in range(12):
+        dx, dy = k % 4 * 12000, k // 4 * 9000
+        outer = [(x + dx, y + dy) for x, y in OUTER]
+        inner = [(x + dx, y + dy) for x, y in INNER]
+        drawn.line(*outer).path(*inner[:-1], closed=True).line((dx, 6000 + dy), (dx + 900, 6000 + dy))
+        for x0, x1 in ((0, 2000), (2900, 5000)):
+            drawn.line(*[(x + dx, y + dy) for x, y in ((x0, 5000), (x1, 5000), (x1, 5200), (x0, 5200), (x0, 5000))])
+        drawn.door(2000 + dx, 5200 + dy)
+    return drawn

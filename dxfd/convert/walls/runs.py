@@ -65,6 +65,8 @@ def near(first: Floats, second: Floats, reach: Floats | float) -> tuple[Ints, In
     Raises:
         TooManyPairsError: see clash.pairs.
     """
+    if len(first) < 2:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     wider = np.broadcast_to(np.asarray(reach, dtype=np.float64), (len(first),))[:, None]
     flat = np.zeros((len(first), 1))
     low = np.hstack([np.minimum(first, second) - wider, flat])
