@@ -16,7 +16,7 @@ from typing import Final
 
 TESTS: Final = Path(__file__).parent
 FIRST: Final = ("integration", "unit")
-"""Folders of the first lane, in processor time 190 s of 420 s; the tests of daemons that wait longest are among them."""
+"""Folders of the first lane: 190 s of 420 s of processor time, and of daemons the tests that wait longest."""
 
 
 def lanes() -> tuple[list[str], list[str]]:
