@@ -42,7 +42,7 @@ _OPTIONS: Final = (
     option("--max-entity-size", type=Size(), metavar="SIZE", help="Larger entities are passed over (a setting)."),
     option("--max-vertices", type=click.IntRange(1), metavar="N", help="So are those of more vertices (a setting)."),
     option("--max-body-points", type=click.IntRange(2), metavar="N", help="Longer paths stay lines (a setting)."),
-    option("--max-block-depth", type=click.IntRange(1), metavar="N", help="Deeper nesting is cut (a setting)."),
+    option("--max-block-depth", type=click.IntRange(1, 200), metavar="N", help="Deeper nesting is cut (a setting)."),
     option("--max-entity-time", type=Duration(), metavar="TIME", help="Processor time for one entity (a setting)."),
     option("--tolerance", type=click.FloatRange(0.01, 1000), metavar="MM", callback=_finite,
            help="Farthest chords lie from curves (5 mm)."),

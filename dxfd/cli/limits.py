@@ -70,7 +70,7 @@ _OPTIONS: Final = (
         help="Longer paths stay lines (max_body_points, 20000).",
     ),
     click.option(
-        "--max-block-depth", metavar="N", type=click.IntRange(1),
+        "--max-block-depth", metavar="N", type=click.IntRange(1, 200),
         help="Nesting of blocks; what lies deeper is cut (max_block_depth, 64).",
     ),
     click.option(

@@ -75,6 +75,8 @@ def parse(key: str, raw: Any, origin: str) -> Any:
         raise ConfigError(f"{key}: {error.message} ({origin})", hint=error.hint, key=key) from error
     if isinstance(value, int | float) and value < field.least:
         raise ConfigError(f"{key}: {raw!r} is too small, the least is {field.least:g} ({origin})", key=key)
+    if isinstance(value, int | float) and value > field.most:
+        raise ConfigError(f"{key}: {raw!r} is too large, the most is {field.most:g} ({origin})", key=key)
     return value
 
 

@@ -177,7 +177,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, _meta(Kind.COUNT, "Points of a path beyond which it stays a line and gets no body.", least=2)
     ] = 20_000
     max_block_depth: Annotated[
-        int, _meta(Kind.COUNT, "Nesting of blocks beyond which it is cut and told.", least=1)
+        int, _meta(Kind.COUNT, "Nesting of blocks beyond which it is cut and told; at most 200.", least=1, most=200)
     ] = 64
     tolerance_um: Annotated[
         int,
@@ -271,6 +271,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     default: Any
     choices: tuple[str, ...] = ()
     least: float = 0
+    most: float = float("inf")
     restart: bool = False
     """It is read at the start only; the others are taken over at SIGHUP too."""
 

@@ -16,6 +16,8 @@ _LONGEST_PATH: Final = 4096
 _LONGEST_NAME: Final = 255
 _MOST_NAMES: Final = 1000
 _COARSEST_M: Final = 1.0
+_DEEPEST: Final = 200
+"""Blocks are gone down into by functions that call themselves: 10,000 levels would end the worker."""
 _LONGEST_S: Final = 1e9
 _ENCODING: Final = re.compile(r"[A-Za-z0-9][-_. A-Za-z0-9]{0,39}")
 _UNITS: Final = ("", "mm", "cm", "dm", "m", "km", "in", "ft", "yd", "mi")
@@ -86,6 +88,8 @@ def _check_building(building: Building) -> None:
 def _check_limits(limits: JobLimits) -> None:
     for name in ("max_entity_bytes", "max_entity_vertices", "max_body_points", "max_block_depth"):
         _number(name, getattr(limits, name))
+    if limits.max_block_depth > _DEEPEST:
+        raise UsageError(f"max_block_depth is at most {_DEEPEST}")
     _seconds("max_entity_s", limits.max_entity_s or 0.0)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from importlib import resources
@@ -347,7 +347,7 @@ class _Run:
         ahead = Ahead(stream.chunks(place, size))
         with contextlib.closing(blocks), contextlib.closing(shelf), Writer(database) as writer, ahead:
             batch: Batch | None = None
-            for chunk in ahead:
+            for chunk in self._sliced(ahead, exploding):
                 batch = batch or Batch(checkpoint=self.checkpoint)
                 if exploding is not None and self.scope.is_content(chunk.place.section):
                     if not self.checkpoint.entities_exploded:
@@ -395,6 +395,15 @@ class _Run:
             region=self.plan.region,
         )  # fmt: skip
         return Exploding(self.source, shop, shelf)
+
+    def _sliced(self, chunks: Iterable[Chunk], exploding: Exploding | None) -> Iterator[Chunk]:
+        """Yield chunks; those whose references are exploded in slices, so that there are checkpoints in between."""
+        for chunk in chunks:
+            if exploding is None or not self.scope.is_content(chunk.place.section):
+                yield chunk
+            else:
+                view = self.scope.view(chunk, heads(chunk, self.found.codec))
+                yield from exploding.slices(chunk, view, references.block_names(chunk, self.found.codec))
 
     def _take_content(
         self, chunk: Chunk, exploding: Exploding, chooser: Chooser, writer: Writer, batch: Batch
@@ -643,7 +652,7 @@ class _Run:
             elements_written=done.elements_written, matched=done.entities_matched, skipped=done.entities_skipped,
             errors=done.error_count, ledger=(told := _ledger(database)),
             ledger_rows_left_out=_ledger_rows(database) - len(told),
-            match_rate=done.entities_matched / done.entities_read if done.entities_read else 0.0,
+            match_rate=_match_rate(done, database),
             batches=done.current_batch_number, resumed_from=self.resumed_from, resume_note=self.resume_note,
             elapsed_s=elapsed, entities_per_s=fresh / elapsed if elapsed > 0 else 0.0,
             peak_rss_bytes=memory.peak_rss(), issues=dict(issues), incomplete=self.incomplete,
@@ -733,6 +742,13 @@ class _LazyBlocks(Blocks):
         if self._stream is not None:
             stream, self._stream = self._stream, None
             self.read(stream.chunks(stream.first_place()), self._tick)
+
+
+def _match_rate(done: Checkpoint, database: Database) -> float:
+    """Return the share of entities that became elements; of exploded references their content counts instead."""
+    ((exploded,),) = database.rows("SELECT COALESCE(SUM(count), 0) FROM ledger WHERE outcome = 'exploded'")
+    asked = done.entities_read + done.content_read - int(exploded)
+    return (done.entities_matched + done.content_matched) / asked if asked > 0 else 0.0
 
 
 def _warnings(database: Database) -> list[str]:

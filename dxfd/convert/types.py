@@ -119,7 +119,8 @@ class Limits(Struct, frozen=True, kw_only=True):
         entity_vertices: of one entity; one with more, or with eight times as many values, is passed over.
         body_points: of the path that a body is made of, cutting which takes time by their square; a longer one keeps
             its line and gets no body.
-        block_depth: nesting of blocks; what lies deeper is cut.
+        block_depth: nesting of blocks; what lies deeper is cut. Its callers allow 200 at most: blocks are gone down
+            into by functions that call themselves.
         entity_s: seconds of processor time for the geometry of one entity that is no column (splines, hatches, solids).
     """
 

@@ -17,8 +17,9 @@ from ezdxf.math import Matrix44
 
 from dxfd.convert import pipeline
 from dxfd.convert.explode import expand
+from dxfd.convert.explode import run as exploding
 from dxfd.convert.explode.shelf import Shelf
-from dxfd.convert.types import Colors, HiddenLayers, Left, Limits, ResumePolicy
+from dxfd.convert.types import Colors, Committed, HiddenLayers, Left, Limits, ResumePolicy
 from tests.support import convert as cv
 from tests.support.corpus import CORPUS
 
@@ -317,6 +318,48 @@ def test_what_contains_itself_or_asks_for_too_much_is_accounted_for(tmp_path):
     assert reasons["block_too_deep"] == 1
     assert reasons["explode_limit"] == 1
     assert reasons["block_missing"] == 1
+    issues = [code for (code,) in run.rows("SELECT code FROM conversion_issues WHERE message LIKE 'in block%'")]
+    assert sorted(issues) == ["block_cycle", "block_cycle", "block_too_deep", "explode_limit"]
+    told = run.rows("SELECT message, handle FROM conversion_issues WHERE code = 'block_cycle' ORDER BY message")
+    assert ("in block 'SELF': a reference to 'SELF' leads back to the block that it lies in: left out") in dict(told)
+
+
+def test_of_exploded_references_their_content_counts_in_the_match_rate(tmp_path):
+    inside = cv.line(1) + cv.line(2) + cv.entity("MYSTERY", (10, 0), handle="B1")
+    block = cv.tag(0, "BLOCK") + cv.tag(2, "PAIR") + cv.tag(10, 0.0) + inside + cv.tag(0, "ENDBLK")
+    source = cv.write(
+        tmp_path / "in.dxf", cv.drawing(cv.entity("INSERT", (2, "PAIR"), (10, 0), handle="7"), blocks=block)
+    )
+    report = convert(source, tmp_path).report
+    assert (report.entities_read, report.exploded, report.content_read, report.content_matched) == (1, 1, 3, 2)
+    assert report.match_rate == pytest.approx(2 / 3)
+
+
+def test_many_exploded_references_of_a_chunk_are_committed_in_slices(folder, monkeypatch):
+    source = nested(folder / "slices.dxf", 6, inserts=40)
+    whole = cv.snapshot(convert(source, folder).output)
+    monkeypatch.setattr(exploding, "SLICE", 40)
+    run = convert(source, folder, batch_size=1000, leave=None)
+    assert cv.snapshot(run.output) == whole
+    batches = sum(isinstance(event, Committed) for event in convert(source, folder, batch_size=30).events)
+    assert batches > 5
+
+
+def test_attributes_of_references_whose_own_part_has_no_element_go_to_the_next_one(folder, monkeypatch):
+    def insert(name: str, value: str, handle: str) -> str:
+        mark = cv.entity("ATTRIB", (1, value), (2, "MARK"), (10, 0), (20, 0))
+        return cv.entity("INSERT", (66, 1), (2, name), (10, 0), (20, 0), handle=handle) + mark + cv.tag(0, "SEQEND")
+
+    def block(name: str, *inside: str) -> str:
+        return cv.tag(0, "BLOCK") + cv.tag(2, name) + cv.tag(10, 0.0) + "".join(inside) + cv.tag(0, "ENDBLK")
+
+    blocks = block("TOP", insert("INNER", "inner", "B1")) + block("INNER", *(cv.line(k) for k in range(12)))
+    source = cv.write(folder / "held.dxf", cv.drawing(insert("TOP", "top", "7"), blocks=blocks))
+    asked = "SELECT p.value, m.dxf_handle FROM element_properties p JOIN elements_meta m ON m.id = p.element_id"
+    whole = sorted(convert(source, folder).rows(asked))
+    assert [value for value, _ in whole] == ["inner", "top"]
+    monkeypatch.setattr(expand, "PART", 5)
+    assert sorted(convert(source, folder).rows(asked)) == whole
 
 
 def test_the_result_does_not_depend_on_batches_or_interruptions(folder):

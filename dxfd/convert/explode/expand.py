@@ -51,6 +51,7 @@ class Part(Struct, frozen=True):
         layout: (n,) of the drawing's entity.
         entity: (n,) where that stands among those that it was taken from.
         properties: (row, name, value); rows grow.
+        waiting: (entity, name, value): those of references without an element in this part.
         ledger: rows of the account with a column `at`: layout of each.
         count, matched: entities, and those that became elements.
         notes: what is wrong with the content.
@@ -74,6 +75,7 @@ class Part(Struct, frozen=True):
     layout: Ints
     entity: Ints
     properties: pa.Table
+    waiting: pa.Table
     ledger: pa.Table
     count: int
     matched: int
@@ -89,6 +91,7 @@ class _Rows(Struct):
     own: Ints
     held: pa.Table
     heads: Ints
+    entities: Ints
     others: pa.Table
     first: int
     ledger: pa.Table
@@ -224,7 +227,7 @@ class Expander:
         return _Rows(
             np.repeat(order, n), np.repeat(tops, n), columns,
             (np.arange(m)[:, None] * n + row[own][None, :]).ravel(), held.take(pa.array(np.tile(own, m))),
-            np.repeat(tops, len(others)), held.take(pa.array(np.tile(others, m))),
+            np.repeat(tops, len(others)), np.repeat(cells.entity, len(others)), held.take(pa.array(np.tile(others, m))),
             order[0] if m else 0, _times(made.ledger, m, cells),
         )  # fmt: skip
 
@@ -267,7 +270,7 @@ class Expander:
         near = within_reach(columns["center"]) & within_reach(columns["size"])
         wanted = near & self._wanted(columns)
         kept, far, away = np.flatnonzero(wanted), np.flatnonzero(~near), np.flatnonzero(near & ~wanted)
-        properties = _properties(found, sizes, order, tops, kept)
+        properties, waiting = _properties(found, sizes, order, tops, kept)
         notes = [*(note for p in used for note in p.notes), *_far(columns, far)]
         if len(kept) < len(order):
             before = np.array(self._shop.names.names, dtype=object)[columns["why"]]
@@ -280,7 +283,7 @@ class Expander:
             }
         del columns["why"]
         return Part(
-            **columns, properties=properties, ledger=ledger,
+            **columns, properties=properties, waiting=waiting, ledger=ledger,
             count=sum(p.count * k for p, k in zip(used, times, strict=True)),
             matched=sum(p.matched * k for p, k in zip(used, times, strict=True)) - len(far) - len(away),
             notes=notes,
@@ -386,23 +389,32 @@ def _lost(columns: dict[str, Any], before: Any, lost: Ints, after: tuple[str, st
     return pa.Table.from_pylist(rows) if rows else pa.table({})
 
 
-def _properties(found: list[_Rows], sizes: list[int], order: Ints, tops: Ints, kept: Ints) -> pa.Table:
-    """Return the properties by row; those of exploded references go to the first element of the drawing's reference."""
+def _properties(
+    found: list[_Rows], sizes: list[int], order: Ints, tops: Ints, kept: Ints
+) -> tuple[pa.Table, pa.Table]:  # fmt: skip
+    """Return the properties by row, and by the drawing's entity those of references that have no element here.
+
+    Those of exploded references go to the first element of the drawing's reference.
+    """
     place = np.full(len(order), -1, dtype=np.int64)
     left = np.full(len(order), -1, dtype=np.int64)
     left[kept] = np.arange(len(kept))
     place[order] = left
     heads, at = np.unique(tops[kept], return_index=True)
     first = dict(zip(heads.tolist(), at.tolist(), strict=True))
-    rows, tables = [], []
+    rows, tables, entities = [], [], []
     for begin, part in zip(np.cumsum([0, *sizes[:-1]]).tolist(), found, strict=True):
         rows += [place[begin + part.own], np.array([first.get(t, -1) for t in part.heads.tolist()], dtype=np.int64)]
         tables += [part.held, part.others]
+        entities += [np.full(len(part.own), -1, dtype=np.int64), part.entities]
     row = np.concatenate(rows)
     whole = pa.concat_tables(tables).drop_columns(["row"])
+    entity = np.concatenate(entities)
     at = np.argsort(row, kind="stable")
     at = at[row[at] >= 0]
-    return whole.take(pa.array(at)).append_column("row", pa.array(row[at]))
+    left = np.flatnonzero((row < 0) & (entity >= 0))
+    waiting = whole.take(pa.array(left)).append_column("entity", pa.array(entity[left]))
+    return whole.take(pa.array(at)).append_column("row", pa.array(row[at])), waiting
 
 
 def _together(parts: list[References]) -> References:

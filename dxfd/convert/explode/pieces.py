@@ -6,7 +6,7 @@ does beside (turning, mirroring, unequal factors) is done to the bodies in expan
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -233,6 +233,7 @@ def piece(shop: Workshop, chunk: Chunk, block: str, first: int, scale: float, la
     grown = _Grown(shop.blocks, scale)
     rule, reasons = shop.chooser.choose(chunk, view.head, names, true_names)
     exploded, (words, of) = _fates(shop, chunk, view.head, names, block, (rule, reasons))
+    notes = _left_out(view.head, names, block, (words, of))
     bad = bad_entities(chunk)
     rule[bad] = -1
     if chunk.damage is not None:
@@ -259,10 +260,32 @@ def piece(shop: Workshop, chunk: Chunk, block: str, first: int, scale: float, la
         rule[at], _why(shop, built, words, of), at + first, built.length, lies_flat(chunk)[at], bodies, *made[:2],
         text.take(pa.array(names[1][at])), *made[2:],
         held, below, _ledger(account, block), int((~chunk.follower).sum()), account.counts.matched,
-        [Found(code=row["code"], message=f"in block {block!r}: {row['message']}", handle=row["handle"]) for row in
+        notes
+        + [Found(code=row["code"], message=f"in block {block!r}: {row['message']}", handle=row["handle"]) for row in
          account.issues],
         bodies.points.nbytes + bodies.faces.nbytes + 200 * len(at) + 400 * len(exploded) + held.nbytes + _PIECE_BYTES,
     )  # fmt: skip
+
+
+_TOLD: Final = {
+    CYCLE: "leads back to the block that it lies in: left out",
+    DEEP: "is nested too deep: left out",
+    LIMIT: "would become more entities than the limit: it stays a box",
+}
+
+
+def _left_out(
+    head: Heads, names: tuple[list[str], Ints], block: str, reasons: tuple[list[str], Ints]
+) -> list[Found]:  # fmt: skip
+    """Return an issue for each block whose references in this one are not exploded, with the handle of the first."""
+    at = {word: k for k, word in enumerate(reasons[0])}
+    found: list[Found] = []
+    for code, said in _TOLD.items():
+        rows = np.flatnonzero(reasons[1] == at[code])
+        for name, row in zip(*np.unique(names[1][rows], return_index=True), strict=True):
+            message = f"in block {block!r}: a reference to {names[0][int(name)]!r} {said}"
+            found.append(Found(code=code, message=message, handle=head.handle_text(int(rows[row]))))
+    return found
 
 
 def _why(shop: Workshop, built: Built, words: list[str], of: Ints) -> Ints:

@@ -20,12 +20,15 @@ from dxfd.convert.explode.pieces import Workshop, explodable, references
 from dxfd.convert.explode.shelf import Shelf
 from dxfd.convert.heights import Levels
 from dxfd.convert.properties import properties
+from dxfd.convert.read.columns import group
 from dxfd.convert.read.source import Source
-from dxfd.convert.read.stream import Chunk
+from dxfd.convert.read.stream import Chunk, cut
 from dxfd.convert.scope import View
 from dxfd.convert.write import guid, rows
 
 _OPAQUE_WHITE = 0xFFFFFFFF
+SLICE = 100_000
+"""Entities of content between two checkpoints, if no single reference has more: some two seconds of work."""
 Names = tuple[list[str], Ints]
 
 
@@ -61,6 +64,19 @@ class Exploding:
             inserts = inserts[~(frozen[view.head.layer_of[inserts]] | view.head.invisible[inserts])]
         return inserts[fate[inserts] == 1], inserts[fate[inserts] == 2]
 
+    def slices(self, chunk: Chunk, view: View, names: Names) -> Iterator[Chunk]:
+        """Yield a chunk in slices of so many entities of content, or of one reference with more: each is committed."""
+        exploded, _ = self._chosen(chunk, view, names)
+        members = group(chunk, exploded)
+        cells = np.maximum(members.integer(70, 1), 1) * np.maximum(members.integer(71, 1), 1)
+        totals = [self._shop.index.get(names[0][k]).total for k in names[1][exploded].tolist()]
+        slot = np.cumsum(cells * np.array(totals, dtype=np.int64)) // SLICE
+        edges = exploded[np.flatnonzero(np.diff(slot)) + 1].tolist()
+        if not edges:
+            yield chunk
+            return
+        yield from cut(chunk, [0, *edges, chunk.count])
+
     def parts(self, chunk: Chunk, view: View, names: Names, ordinal: int) -> Iterator[tuple[Part, pa.Table]]:
         """Yield the parts of a chunk's exploded references, and their properties.
 
@@ -85,6 +101,7 @@ class Exploding:
         waiting = _Waiting(exploded, held)
         for part in self._expander.parts(found):
             yield part, pa.concat_tables([waiting.take(part), part.properties.select(["row", "name", "value"])])
+            waiting.add(part.waiting)
 
 
 class _Waiting:
@@ -93,6 +110,12 @@ class _Waiting:
     def __init__(self, exploded: Ints, held: pa.Table) -> None:
         self._entity = exploded[held["element_id"].to_numpy()]
         self._held = held.select(["name", "value"])
+
+    def add(self, left: pa.Table) -> None:
+        """Take those of references in blocks whose part has no element."""
+        if left.num_rows:
+            self._held = pa.concat_tables([self._held, left.select(["name", "value"])])
+            self._entity = np.concatenate([self._entity, left["entity"].to_numpy()])
 
     def take(self, part: Part) -> pa.Table:
         """Return what goes to elements of a part, as (row, name, value)."""

@@ -254,6 +254,11 @@ def _slices(chunk: Chunk, max_entities: int) -> Iterator[Chunk]:
         return
     edges = [*mains[::max_entities].tolist(), chunk.count]
     edges[0] = 0
+    yield from cut(chunk, edges)
+
+
+def cut(chunk: Chunk, edges: list[int]) -> Iterator[Chunk]:
+    """Yield the entities between each edge and the next one as a chunk of their own; no edge is a follower."""
     for first, last in pairwise(edges):
         tags = _prefix(chunk.tags, first, last)
         line = chunk.line_of(first)
