@@ -17,7 +17,7 @@ from msgspec.structs import asdict
 
 from dxfd import __version__
 from dxfd.convert.build.portable import FARTHEST_M
-from dxfd.convert.build.units import Units, decide, doubt
+from dxfd.convert.build.units import Lengths, Units, decide, doubt
 from dxfd.convert.building import Building, load_building
 from dxfd.convert.dwg.choose import identity
 from dxfd.convert.dwg.text import Way
@@ -108,13 +108,18 @@ def _levels(options: ConvertOptions, source: Source, points: Sample, metres: flo
 
 def _notes(units: Units, found: Skim, points: Sample, levels: Levels) -> Iterator[tuple[str, str]]:
     """Yield what in the drawing speaks against the plan."""
-    if against := doubt(units, found.insunits, found.measurement, _width(points)):
+    if against := doubt(units, found.insunits, found.measurement, _lengths(points)):
         yield "units_doubtful", against
     if levels.storey is None and levels.way is not HeightsFrom.DRAWING:
         yield (
             "storey_unknown",
             f"no storey of the building is of this drawing's name; it stands on {levels.base.name!r}",
         )
+
+
+def _lengths(points: Sample) -> Lengths:
+    """Return what tells of the drawing's unit."""
+    return Lengths(_width(points), points.swings, points.texts, points.spans)
 
 
 def _width(points: Sample) -> float:

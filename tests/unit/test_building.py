@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dxfd.convert import clash
-from dxfd.convert.build.units import Units, doubt
+from dxfd.convert.build.units import Lengths, Units, doubt
 from dxfd.convert.building import parse
 from dxfd.convert.density import main_part
 from dxfd.convert.heights import Way, way_of
@@ -77,7 +77,29 @@ def test_what_is_wrong_with_a_building_file_is_told(text, words):
     ],
 )
 def test_evidence_against_a_unit_is_told(units, insunits, measurement, width, words):
-    said = doubt(units, insunits, measurement, width)
+    said = doubt(units, insunits, measurement, Lengths(width))
+    assert (words in said) if words else not said
+
+
+INCHES, MILLIMETRES, METRES = (Units(n, m, "$INSUNITS") for n, m in (("in", 0.0254), ("mm", 0.001), ("m", 1.0)))
+
+
+@pytest.mark.parametrize(
+    ("units", "width", "swings", "texts", "spans", "words"),
+    [
+        # a house in metres that says inches, one in inches that says millimetres, and such as they should be
+        (INCHES, 116.0, [0.02] * 9 + [1.01] * 4, [], [], "would be 2.95 m wide; --units m would fit"),
+        (INCHES, 240.0, [0.9] * 5, [], [], "as wide as a door, but some in m; --units m would fit"),
+        (MILLIMETRES, 964.0, [24.0] * 12 + [31.2] * 4, [5.5] * 60, [84.0] * 63, "--units in would fit"),
+        (MILLIMETRES, 9_000.0, [], [2.5] * 9, [84.0] * 9 + [12.0] * 9, "18 dimensions would be 0.048 m"),
+        (MILLIMETRES, 24_000.0, [24.0] * 20, [250.0], [3_000.0] * 20, ""),
+        (MILLIMETRES, 9_000.0, [24.0] * 20 + [900.0] * 3, [], [], ""),
+        (METRES, 9.0, [0.9] * 3, [0.2], [2.0] * 10, ""),
+        (METRES, 9.0, [0.9] * 2, [], [], ""),
+    ],
+)
+def test_doors_and_dimensions_tell_of_the_unit(units, width, swings, texts, spans, words):
+    said = doubt(units, 0, None, Lengths(width, *(np.array(v, dtype=float) for v in (swings, texts, spans))))
     assert (words in said) if words else not said
 
 
