@@ -49,16 +49,25 @@ class Plan(Struct):
 
 
 class _Joint(Struct, frozen=True):
-    """An end that meets another wall: how far it is from there, the other wall and its end (-1 = its side)."""
+    """An end that meets another wall: how far it is from there, the other wall and its end (-1 = its side).
 
+    Walls of one group go first: foundations lie under walls, and are a system of their own.
+    """
+
+    foreign: bool
     away: float
     other: int
     end: int
 
+    @property
+    def rank(self) -> tuple[bool, float, int]:
+        """Less is better."""
+        return self.foreign, round(self.away, 6), self.other
+
 
 def kept(walls: list[Wall]) -> list[Wall]:
-    """Return the walls without stubs (wider than long) and without what lies within a longer one (pairs of caps)."""
-    long = [w for w in walls if w.high - w.low >= w.thickness or w.pieces > 1]
+    """Return the walls without stubs (twice as wide as long) and without what lies within a longer one (pairs of caps)."""
+    long = [w for w in walls if w.high - w.low >= w.thickness / 2 or w.pieces > 1]
     if not long:
         return long
     ends = np.array([[w.point(w.low, 0), w.point(w.high, 0)] for w in long])
@@ -84,7 +93,7 @@ def joined(walls: list[Wall]) -> list[Plan]:
     for i, j in zip(a.tolist(), b.tolist(), strict=True):
         for key, joint in _meeting(walls, i, j):
             known = best.get(key)
-            if known is None or (joint.away, joint.other) < (known.away, known.other):
+            if known is None or joint.rank < known.rank:
                 best[key] = joint
     plans = [Plan(w, (w.low, w.high), (w.low, w.high)) for w in walls]
     done: set[tuple[int, int]] = set()
@@ -131,11 +140,11 @@ def _meeting(walls: list[Wall], i: int, j: int) -> list[tuple[tuple[int, int], _
     at_two = _where(two, t_two, (one.thickness + two.thickness * cosine) / 2 / abs(sine) + _SLACK_M)
     if at_one is None or at_two is None:
         return []
-    found = []
+    found, foreign = [], one.group != two.group
     if at_one[0] >= 0:
-        found.append(((i, at_one[0]), _Joint(at_one[1], j, at_two[0])))
+        found.append(((i, at_one[0]), _Joint(foreign, at_one[1], j, at_two[0])))
     if at_two[0] >= 0:
-        found.append(((j, at_two[0]), _Joint(at_two[1], i, at_one[0])))
+        found.append(((j, at_two[0]), _Joint(foreign, at_two[1], i, at_one[0])))
     return found
 
 

@@ -17,7 +17,7 @@ from dxfd.convert.build.ragged import Bools, Floats, Ints
 from dxfd.convert.walls.measures import Measures
 from dxfd.convert.walls.runs import Runs, cross, dot, near
 
-_LEAST_M: Final = 0.1
+_LEAST_M: Final = 0.05
 """A shorter stretch of two faces is no wall."""
 _LEAST_SHARE: Final = 0.5
 """Of its thickness: the same."""
