@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from dxfd.convert.types import ResumePolicy
+from dxfd.convert.types import Detail, ResumePolicy
 from tests.property import reference as ref
 from tests.support import convert as cv
 
@@ -286,12 +286,14 @@ def folder():
 
 
 def convert(folder: Path, doc: Any) -> cv.Run:
+    """Convert; references are asked for as boxes, because the faces that they show are only a part of their content."""
+    detail = Detail.BOX if "OUTER" in doc.blocks else Detail.BODY
     source = folder / "drawing.dxf"
     doc.saveas(source)
     templates = folder / "all.toml"
     if not templates.exists():
         cv.rules(templates)
-    return cv.convert(source, folder / "out.db", templates=templates, resume=ResumePolicy.RESTART)
+    return cv.convert(source, folder / "out.db", templates=templates, resume=ResumePolicy.RESTART, detail=detail)
 
 
 SLOW = settings(
