@@ -627,13 +627,13 @@ class _Run:
         database.execute("BEGIN IMMEDIATE")
         write_checkpoint(database, self.checkpoint)
         database.execute("COMMIT")
-        memory.trim()
         wanted = self.options.clashes or self.options.separate
         checks = partial(clashes.check, database, separate=self.options.separate) if wanted else None
         joins = None if self.plan.walls is None else partial(walls.join, database, self.plan.walls)
         elements = finish(
-            database, self.checkpoint.elements_written, self.spool, self._finishing_step, joins=joins, checks=checks
-        )
+            database, self.checkpoint.elements_written, self.spool, self._finishing_step, give_back=memory.trim,
+            joins=joins, checks=checks,
+        )  # fmt: skip
         self.checkpoint = replace(self.checkpoint, elements_written=elements)
 
     def _finishing_step(self, _name: str) -> None:
