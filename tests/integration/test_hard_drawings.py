@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dxfd.convert import pipeline
-from dxfd.convert.types import Damaged
+from dxfd.convert.types import Damaged, Limits
 from dxfd.errors import OutputNotWritableError, SourceDamagedError, TooManyIssuesError
 from tests.support import convert as cv
 
@@ -121,3 +121,54 @@ def test_a_whole_drawing_is_the_same_whatever_is_asked_for_damaged_ones(tmp_path
         assert cv.convert(source, tmp_path / f"{choice}.db", damaged=choice).report.incomplete == ""
         found.append(cv.snapshot(tmp_path / f"{choice}.db"))
     assert found[0] == found[1]
+
+
+def block(name: str, *inside: str) -> str:
+    return (
+        cv.tag(0, "BLOCK") + cv.tag(2, name) + cv.tag(10, 0.0) + cv.tag(20, 0.0) + "".join(inside) + cv.tag(0, "ENDBLK")
+    )
+
+
+def insert(name: str, *more: tuple[int, object], handle: str = "7") -> str:
+    return cv.entity("INSERT", (2, name), (10, 0), (20, 0), *more, handle=handle)
+
+
+@pytest.mark.parametrize("blocks", [("box",), ("explode",)])
+def test_a_reference_of_a_billion_cells_is_one_box(tmp_path, blocks):
+    cells = insert("B", (70, 31_623), (71, 31_623), (44, 1000), (45, 1000))
+    source = cv.write(tmp_path / "in.dxf", cv.drawing(cells, blocks=block("B", cv.line(1))))
+    run = cv.convert(source, templates=cv.rules(tmp_path / "r.toml"), blocks=blocks)
+    assert run.report.elements_written == 1
+    assert run.rows("SELECT bbox_x > 31000, bbox_y > 31000 FROM element_transforms") == [(1, 1)]
+
+
+@pytest.mark.parametrize("blocks", [("box",), ("explode",)])
+def test_blocks_nested_thousands_deep_are_cut_and_told(tmp_path, blocks):
+    deep = "".join(block(f"B{k}", cv.line(k), insert(f"B{k + 1}", handle=f"A{k:X}")) for k in range(2_000))
+    source = cv.write(tmp_path / "in.dxf", cv.drawing(insert("B0"), blocks=deep))
+    for depth in (64, 200):
+        run = cv.convert(
+            source, tmp_path / f"{depth}.db", templates=cv.rules(tmp_path / "r.toml"), blocks=blocks,
+            limits=Limits(block_depth=depth),
+        )  # fmt: skip
+        assert run.report.issues["block_too_deep"] >= 1
+        assert cv.adds_up(run.report)
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        ("LWPOLYLINE", (90, 10**9), (10, 0), (20, 0), (10, 5), (20, 5)),
+        ("HATCH", (91, 10**9), (92, 1), (93, 10**9), (10, 0), (20, 0)),
+        ("SPLINE", (71, 3), (72, 10**9), (73, 10**9), (74, 10**9), (10, 0), (20, 0)),
+        ("MESH", (91, 10**9), (92, 10**9), (93, 10**9)),
+        ("POLYLINE", (70, 16), (71, 32_000), (72, 32_000), (73, 200), (74, 200)),
+        ("MLINE", (72, 32_000), (73, 32_000), (10, 0), (20, 0)),
+    ],
+    ids=lambda tags: tags[0],
+)
+def test_counts_that_promise_a_billion_cost_nothing(tmp_path, tags):
+    source = cv.write(tmp_path / "in.dxf", cv.drawing(cv.entity(*tags, handle="1") + cv.line(1)))
+    report = cv.convert(source, templates=cv.rules(tmp_path / "r.toml")).report
+    assert (report.entities_read, cv.adds_up(report)) == (2, True)
+    assert report.elapsed_s < 20
