@@ -64,16 +64,23 @@ def _ratio(ours: Usage, other: Usage) -> str:
     return "" if other is ours else f"{other.wall_s / ours.wall_s:.1f} ×"
 
 
+def _share(found: dict[str, Any], *stages: str) -> str:
+    return f"{100 * sum(found['cpu'].get(stage, 0.0) for stage in stages) / found['total_cpu_s']:.0f} %"
+
+
 def _inside(results: Results) -> Iterator[str]:
     found = results.stages
     yield from ("", "## Inside a conversion", "")
     size = f"{found['elements']:,} elements in {found['batches']} batches, a database of {found['bytes'] / MB:.0f} MB"
-    yield f"{found['total_s']:.2f} s in all, {size}."
+    cpu = found["cpu"]
+    yield f"{found['total_s']:.2f} s in all, {found['total_cpu_s']:.2f} s of processor time, {size}."
+    whole = _share(found, "match", "build", *(stage for stage in cpu if stage.startswith("build: ")))
+    yield f"Matching and building take {_share(found, 'match', 'build')} of it; with rows and accounts {whole}."
     yield "Seconds of each stage outside its inner ones; reading, building and writing overlap."
-    yield from ("", "| stage | s |", "|---|---:|")
+    yield from ("", "| stage | s | of the thread's processor time |", "|---|---:|---:|")
     for stage, seconds in sorted(found["stages"].items(), key=lambda item: -item[1]):
         if seconds >= found["total_s"] / 1000:
-            yield f"| {stage} | {seconds:.2f} |"
+            yield f"| {stage} | {seconds:.2f} | {cpu[stage]:.2f} |"
     if found["absent"]:
         yield from ("", f"No clock could be put around: {', '.join(found['absent'])}.")
     plain, single = results.checkpoints["plain"], results.checkpoints["one-transaction"]

@@ -33,6 +33,7 @@ FORCED: Final = (Recipe.WALL, Recipe.SLAB, Recipe.PIPE, Recipe.DUCT)
 """One for each way of making a body: upright, raised, round, about its axis."""
 LARGEST_FORCED: Final = 400_000
 LARGEST: Final = 8_000_000
+_BOX_BYTES: Final = 96
 RAISED: Final = frozenset({"wall", "column", "extrude", "slab", "beam", "duct"})
 """Recipes that make a body of an area; other areas are faces in a plane."""
 AREAS: Final = frozenset({"HATCH", "MPOLYGON", "MLINE", "WIPEOUT", "IMAGE"})
@@ -149,7 +150,7 @@ def bodies_of(database: Path, recipes: dict[str, str], prefix: str = "") -> Iter
 def _called(row: tuple[Any, ...], recipes: dict[str, str]) -> str:
     kind, rule, no_length, shared = row[:4]
     if kind == "INSERT" and shared:
-        return "block's box"
+        return "block's box" if len(row[5]) == _BOX_BYTES else "faces of blocks"
     if no_length:
         return f"area of {kind}" if kind in AREAS and recipes.get(rule) in RAISED else f"faces of {kind}"
     return recipes.get(rule, rule)
