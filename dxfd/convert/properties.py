@@ -51,7 +51,12 @@ def properties(
         texts = chunk.tags.strings(members.tag_of(1)).to_pylist()
         owner += rank[chunk.owner[attributes]].tolist()
         names += [decode(tag, codec).strip() for tag in tags]
-        values += [plain(decode(text, codec), "ATTRIB", codec) for text in texts]
+        lines = _lines(chunk, attributes)
+        values += [
+            plain(decode(lines[entity], codec), "MTEXT", codec) if entity in lines
+            else plain(decode(text, codec), "ATTRIB", codec)
+            for entity, text in zip(attributes.tolist(), texts, strict=True)
+        ]  # fmt: skip
     for kind in _TEXTS:
         entities = of_kind(chunk, kind)
         entities = entities[rank[entities] >= 0]
@@ -91,6 +96,25 @@ def properties(
             "value": pa.array([values[k] for k in order.tolist()], type=pa.string()),
         }
     )
+
+
+def _lines(chunk: Chunk, attributes: Ints) -> dict[int, bytes]:
+    """Return the whole text of attributes of several lines: from R2018 on an MTEXT embedded in them has it.
+
+    Of these their own value is the first line. The reader passes over embedded objects (code -1), so that their codes
+    count for nobody; here they are read once more from the text.
+    """
+    tags = chunk.tags
+    inside = np.flatnonzero(tags.code == -1)
+    inside = inside[np.isin(tags.entity_of[inside], attributes)]
+    found: dict[int, tuple[list[bytes], bytes]] = {}
+    for at in inside.tolist():
+        code = tags.data[int(tags.tag_start[at]) : int(tags.start[at])].strip()
+        if code in {b"1", b"3"}:
+            pieces, last = found.get(int(tags.entity_of[at]), ([], b""))
+            more = (pieces, tags.value(at)) if code == b"1" else ([*pieces, tags.value(at)], last)
+            found[int(tags.entity_of[at])] = more
+    return {entity: b"".join([*pieces, last]) for entity, (pieces, last) in found.items()}
 
 
 def plain(text: str, kind: str, codec: str = "cp1252") -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
+import ezdxf
 import numpy as np
 import pytest
 
@@ -277,3 +278,20 @@ def test_memory_is_answered_in_growing_earnest(used, limit, step):
 def test_this_process_has_a_size():
     assert 0 < memory.rss() <= memory.peak_rss() * 1.1
     memory.trim()
+
+
+@pytest.mark.parametrize("blocks", [("box",), ("explode",)])
+def test_attributes_of_several_lines_are_whole(tmp_path, blocks):
+    doc = ezdxf.new("R2018")
+    doc.blocks.new("NOTE").add_line((0, 0), (1, 1))
+    reference = doc.modelspace().add_blockref("NOTE", (0, 0))
+    long = "x" * 600  # in pieces of 250 characters
+    for tag, words in (("A", f"first\\P{{\\fArial;second}} Ä\\P{long}"), ("B", "one\\Ptwo")):
+        mtext = doc.modelspace().add_mtext(words, dxfattribs={"insert": (1, 2)})
+        reference.add_attrib(tag, "", (0, 0)).embed_mtext(mtext)
+    reference.add_attrib("C", "plain {\\P} %%d", (0, 0))
+    doc.saveas(tmp_path / "in.dxf")
+    run = cv.convert(tmp_path / "in.dxf", templates=cv.rules(tmp_path / "r.toml"), blocks=blocks)
+    assert run.rows("SELECT name, value FROM element_properties ORDER BY name") == [
+        ("A", f"first\nsecond Ä\n{long}"), ("B", "one\ntwo"), ("C", "plain {\\P} °"),
+    ]  # fmt: skip
