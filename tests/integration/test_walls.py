@@ -131,7 +131,7 @@ def test_a_door_and_a_window_are_openings_of_one_wall(tmp_path):
     )
     assert rows == [("IfcDoor", 2.0, 2.9, 0.0, 2.1), ("IfcWindow", 5.0, 6.2, 1.0, 2.5)]
     assert sound(run) == pytest.approx((8 * 3 - 0.9 * 2.1 - 1.2 * 1.5) * 0.2, abs=1e-4)
-    assert run.rows("SELECT role, COUNT(*) FROM wall_lines GROUP BY 1 ORDER BY 1") == [("cap", 6), ("face", 6)]
+    assert run.rows("SELECT role, COUNT(*) FROM wall_lines GROUP BY 1 ORDER BY 1") == [("face", 6), ("within", 6)]
     assert run.rows("SELECT COUNT(*) FROM elements_meta") == [(3,)]
 
 
@@ -257,3 +257,39 @@ def test_a_floor_plan_has_its_walls_and_doors(tmp_path):
     assert run.report.walls["walls"] == 14
     assert run.report.walls["openings"] == 3
     assert sound(run) > 0
+
+
+def test_layers_close_behind_a_face_belong_to_the_wall(tmp_path):
+    drawn = Drawn()
+    for y in (0, 13, 32, 120, 133):
+        drawn.line((0, y), (4000, y))
+    run = made(tmp_path, drawn.line((0, 0), (0, 133)).line((4000, 0), (4000, 133)))
+    assert (run.report.walls["walls"], run.report.walls["lines"]) == (1, 7)
+    assert run.rows("SELECT round(thickness_m, 6) FROM walls") == [(0.133,)]
+    assert sound(run) == pytest.approx(4 * 0.133 * 3, abs=1e-4)
+
+
+def test_two_leaves_are_two_walls(tmp_path):
+    drawn = Drawn()
+    for y in (0, 100, 150, 290):
+        drawn.line((0, y), (4000, y))
+    run = made(tmp_path, drawn)
+    assert run.rows("SELECT round(thickness_m, 6) FROM walls ORDER BY 1") == [(0.1,), (0.14,)]
+
+
+def test_foundations_are_joined_among_themselves(tmp_path):
+    """Walls over foundations that are a little thicker: no wall ends on a foundation's face."""
+    drawn = room()
+    for layer_lines in ([(-50, -50), (6050, -50), (6050, 4050), (-50, 4050), (-50, -50)],
+                        [(250, 250), (5750, 250), (5750, 3750), (250, 3750), (250, 250)]):  # fmt: skip
+        drawn.line(*[(float(x), float(y)) for x, y in layer_lines], layer="S-STEM-WALL")
+    run = made(tmp_path, drawn)
+    assert (run.report.walls["walls"], run.report.walls["corners"], run.report.walls["sides"]) == (8, 16, 0)
+
+
+def test_a_short_return_at_the_end_of_a_wall_is_one(tmp_path):
+    """A wall 102 mm thick whose end turns 64 mm aside."""
+    drawn = Drawn().line((0, 0), (3000, 0), (3000, 166), (2898, 166), (2898, 102), (0, 102), (0, 0))
+    run = made(tmp_path, drawn)
+    assert (run.report.walls["walls"], run.report.walls["corners"], run.report.walls["lines_alone"]) == (2, 2, 0)
+    assert sound(run) == pytest.approx((3 * 0.102 + 0.064 * 0.102) * 3, abs=1e-4)

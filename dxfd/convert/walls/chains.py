@@ -124,12 +124,14 @@ def _gaps(pieces: Pieces, measures: Measures) -> _Gaps:
     first, second = pieces.ends
     a, b = near(first, second, measures.opening_max_m / 2)
     a, b = np.concatenate([a, b]), np.concatenate([b, a])
-    mine = (pieces.group[a] == pieces.group[b]) & (np.abs(pieces.thickness[a] - pieces.thickness[b]) <= _SAME_M)
+    # where layers end is seldom drawn to the millimetre: a wall that has some goes on with a few more or less of them
+    slack = np.where(pieces.layered[a] | pieces.layered[b], measures.thickness_min_m, _SAME_M)
+    mine = (pieces.group[a] == pieces.group[b]) & (np.abs(pieces.thickness[a] - pieces.thickness[b]) <= slack)
     mine &= np.abs(cross(pieces.along[a], pieces.along[b])) <= np.sin(np.radians(measures.angle_deg))
-    a, b = a[mine], b[mine]
+    a, b, slack = a[mine], b[mine], np.maximum(slack[mine] / 2, _SAME_M)
     ends = [end[b] - pieces.origin[a] for end in (first, second)]
     t = np.sort(np.stack([dot(pieces.along[a], end) for end in ends]), axis=0)
-    flush = np.maximum(*(np.abs(cross(pieces.along[a], end)) for end in ends)) <= _SAME_M
+    flush = np.maximum(*(np.abs(cross(pieces.along[a], end)) for end in ends)) <= slack
     width = t[0] - pieces.high[a]
     rows = np.flatnonzero(flush & (width >= -_SAME_M) & (width <= measures.opening_max_m))
     a, b, width, high = a[rows], b[rows], width[rows], t[0][rows]

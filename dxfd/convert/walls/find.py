@@ -13,7 +13,7 @@ from dxfd.convert.walls.joints import Plan, joined, kept
 from dxfd.convert.walls.leftovers import Fate, Role, fates
 from dxfd.convert.walls.lines import Lines
 from dxfd.convert.walls.measures import Measures
-from dxfd.convert.walls.pieces import facing, pieces
+from dxfd.convert.walls.pieces import facing, layers, pieces
 from dxfd.convert.walls.runs import Runs, runs
 
 _LEAST_OF_OUTLINE: Final = 0.5
@@ -54,9 +54,15 @@ def find(lines: Lines, thin: Floats, fillings: Fillings, measures: Measures) -> 
         if not len(lines.owner):
             return Found([], [], {})
         made = runs(lines)
-        whole = kept(walls(pieces(made, facing(made, measures)), fillings, measures))
+        whole = kept(
+            walls(
+                pieces(made, facing(made, measures), layers(made, measures), measures.thickness_max_m),
+                fillings,
+                measures,
+            )
+        )
         plans = joined(whole)
-        found = _ordered(plans, fates(lines, made, plans, 1.5 * measures.thickness_max_m), lines, made)
+        found = _ordered(plans, fates(lines, made, plans), lines, made)
         blocks = _blocks(lines, found)
         if not blocks:
             break

@@ -66,7 +66,7 @@ class _Joint(Struct, frozen=True):
 
 
 def kept(walls: list[Wall]) -> list[Wall]:
-    """Return the walls without stubs (twice as wide as long) and without what lies within a longer one (pairs of caps)."""
+    """Return the walls without stubs (twice as wide as long) and what lies within a longer one (pairs of caps)."""
     long = [w for w in walls if w.high - w.low >= w.thickness / 2 or w.pieces > 1]
     if not long:
         return long
@@ -74,12 +74,24 @@ def kept(walls: list[Wall]) -> list[Wall]:
     a, b = near(ends[:, 0], ends[:, 1], np.array([w.thickness for w in long]) / 2)
     gone = set()
     for i, j in zip(a.tolist(), b.tolist(), strict=True):
-        shorter, longer = sorted((i, j), key=lambda k: (round(long[k].high - long[k].low, 6), -k))
+        shorter, longer = sorted((i, j), key=lambda k: (*_strength(long[k]), -k))
         s, w = long[shorter], long[longer]
-        t, away = local(w, s.point((s.low + s.high) / 2, 0))
-        if abs(away) < w.thickness / 2 and w.low < t < w.high and abs(_sine(w, s)) > _LEAST_SINE:
+        if abs(_sine(w, s)) > _LEAST_SINE and (_has_middle(w, s) or (not _strength(w)[0] and _has_middle(s, w))):
             gone.add(shorter)
     return [w for k, w in enumerate(long) if k not in gone]
+
+
+def _has_middle(wall: Wall, other: Wall) -> bool:
+    """Return whether the middle of another wall lies within one."""
+    t, away = local(wall, other.point((other.low + other.high) / 2, 0))
+    return abs(away) < wall.thickness / 2 and wall.low < t < wall.high
+
+
+def _strength(wall: Wall) -> tuple[bool, float]:
+    """Return what makes the better wall of two in one place: length; of two hardly longer than wide, to be thin."""
+    length = round(wall.high - wall.low, 6)
+    long = length >= 2 * wall.thickness
+    return long, length if long else -wall.thickness
 
 
 def joined(walls: list[Wall]) -> list[Plan]:

@@ -1,4 +1,4 @@
-"""What becomes of the lines that walls were made of: those used up, the short ones that close their ends, and rests.
+"""What becomes of the lines that walls were made of: those used up, those that lie within a wall, and rests.
 
 A line that is longer than the walls it is a face of stays an element, with what is left of it.
 """
@@ -20,6 +20,8 @@ from dxfd.convert.walls.runs import Runs, near
 _LEAST_M: Final = 0.1
 """A shorter rest is none."""
 _WITHIN_M: Final = 0.015
+_SHORT_M: Final = 0.9
+"""What lies within a wall and is no longer closes an end, whatever its layer."""
 _TOUCH_M: Final = 0.03
 """Of a line that is a face of a wall more than this is, or half of it."""
 _Segment = tuple[tuple[float, float], tuple[float, float]]
@@ -29,7 +31,8 @@ class Role(StrEnum):
     """What a line is to a wall."""
 
     FACE = "face"
-    CAP = "cap"
+    WITHIN = "within"
+    """It closes an end, or is a layer."""
 
 
 class Fate(Struct):
@@ -44,20 +47,18 @@ class Fate(Struct):
     rest: list[_Segment]
 
 
-def fates(lines: Lines, runs: Runs, plans: list[Plan], thickest: float) -> dict[int, Fate]:
+def fates(lines: Lines, runs: Runs, plans: list[Plan]) -> dict[int, Fate]:
     """Return what became of elements, by row; of those not named nothing was used.
 
     Args:
         lines: all of them.
         runs: what they make together.
         plans: the walls.
-        thickest: metres; a line longer than that closes no wall's end.
     """
     claims = _claims(runs, plans)
     ends = _along(lines, runs)
     used: dict[int, dict[int, float]] = defaultdict(dict)
     rests: dict[int, list[_Segment]] = defaultdict(list)
-    short: dict[int, bool] = {}
     length: dict[int, float] = defaultdict(float)
     for k, (owner, run) in enumerate(zip(lines.owner.tolist(), runs.of_line.tolist(), strict=True)):
         low, high = ends[k].tolist()
@@ -68,22 +69,22 @@ def fates(lines: Lines, runs: Runs, plans: list[Plan], thickest: float) -> dict[
                 used[owner][wall] = used[owner].get(wall, 0.0) + common
                 free = [p for a, b in free for p in ((a, min(b, x)), (max(a, y), b)) if p[1] - p[0] > 0]
         length[owner] += high - low
-        short[owner] = short.get(owner, True) and high - low <= thickest
         for a, b in free:
             if b - a > (_LEAST_M if len(free) > 1 or b - a < high - low else 0.0):
                 p, q = (runs.origin[run] + runs.along[run] * t for t in (a, b))
                 rests[owner].append(((float(p[0]), float(p[1])), (float(q[0]), float(q[1]))))
     found: dict[int, Fate] = {}
-    owners = [o for o in rests if used[o] or short[o]]
-    inside = _inside([(o, segment) for o in owners for segment in rests[o]], plans)
-    for owner in sorted(set(owners) | {o for o in used if o not in rests}):
+    group = dict(zip(lines.owner.tolist(), lines.group.tolist(), strict=True))
+    asked = [(owner, -1 if used[owner] else group[owner], segment) for owner in rests for segment in rests[owner]]
+    inside = _inside(asked, plans)
+    for owner in sorted({*rests, *used}):
         least = min(_TOUCH_M, length[owner] / 2)
         walls = {w: Role.FACE for w, common in sorted(used[owner].items()) if common > least}
         rest = [segment for segment in rests.get(owner, []) if (owner, segment) not in inside]
         if not walls:
             if rest or owner not in rests:
                 continue
-            walls = dict.fromkeys(sorted({inside[owner, s] for s in rests[owner]}), Role.CAP)
+            walls = dict.fromkeys(sorted({inside[owner, s] for s in rests[owner]}), Role.WITHIN)
         found[owner] = Fate(walls, [s for s in rest if np.hypot(s[1][0] - s[0][0], s[1][1] - s[0][1]) > _LEAST_M])
     return found
 
@@ -107,20 +108,29 @@ def _along(lines: Lines, runs: Runs) -> Floats:
     return np.sort(np.stack(t, axis=1), axis=1)
 
 
-def _inside(segments: list[tuple[int, _Segment]], plans: list[Plan]) -> dict[tuple[int, _Segment], int]:
-    """Return which segments lie within a wall, by the first such wall."""
+def _inside(segments: list[tuple[int, int, _Segment]], plans: list[Plan]) -> dict[tuple[int, _Segment], int]:
+    """Return which segments lie within a wall, by the first such wall.
+
+    Args:
+        segments: owner, group (-1: any) and ends; a long one lies within walls of its group.
+        plans: the walls.
+    """
     if not segments or not plans:
         return {}
     corners = np.array([plan.corners() for plan in plans])
     count = len(plans)
-    first = np.concatenate([corners.min(axis=1), np.array([s[0] for _, s in segments])])
-    second = np.concatenate([corners.max(axis=1), np.array([s[1] for _, s in segments])])
+    first = np.concatenate([corners.min(axis=1), np.array([s[0] for *_, s in segments])])
+    second = np.concatenate([corners.max(axis=1), np.array([s[1] for *_, s in segments])])
     a, b = near(first, second, _WITHIN_M)
     mine = (a < count) & (b >= count)
     found: dict[tuple[int, _Segment], int] = {}
     for wall, k in sorted(zip(a[mine].tolist(), (b[mine] - count).tolist(), strict=True)):
-        if segments[k] not in found and all(_holds(plans[wall], end) for end in segments[k][1]):
-            found[segments[k]] = wall
+        owner, group, segment = segments[k]
+        short = abs(segment[0][0] - segment[1][0]) + abs(segment[0][1] - segment[1][1]) <= _SHORT_M
+        if (owner, segment) in found or not (short or group in {-1, plans[wall].wall.group}):
+            continue
+        if all(_holds(plans[wall], end) for end in segment):
+            found[owner, segment] = wall
     return found
 
 

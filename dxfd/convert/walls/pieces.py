@@ -1,7 +1,8 @@
 """Pairs of faces that are a wall: parallel, a wall's thickness apart, nearest to one another, and no row of lines.
 
-A face is given away once for each stretch of it, to the nearest partner first. Lines that go on at equal distances
-(hatching, treads of a stair) are no walls: none of them is taken.
+A face is given away once for each stretch of it, to the nearest partner first; lines close behind it, as of plaster and
+boards, are layers of the same wall, and the outermost is its face. Lines that go on at equal distances (hatching,
+treads of a stair) are no walls: none of them is taken.
 """
 
 from __future__ import annotations
@@ -21,8 +22,12 @@ _LEAST_M: Final = 0.05
 """A shorter stretch of two faces is no wall."""
 _LEAST_SHARE: Final = 0.5
 """Of its thickness: the same."""
-_EQUAL: Final = 0.15
+_EQUAL: Final = 0.03
 """Distances that differ by less than this share make a row of lines."""
+_OF_ROW: Final = 0.85
+"""Share of a row's distance from which on a pair of its lines belongs to it."""
+_LEAST_LAYER: Final = 0.8
+"""Share of a wall's length that a layer of it has."""
 _MOST_BESIDE: Final = 8
 _EPS_M: Final = 1e-4
 
@@ -59,6 +64,7 @@ class Pieces(Struct, frozen=True):
         thickness: (k,) metres.
         left, right: (k,) runs.
         group: (k,) of both.
+        layered: (k,) the faces are not the pair but layers behind it.
     """
 
     origin: Floats
@@ -69,6 +75,7 @@ class Pieces(Struct, frozen=True):
     left: Ints
     right: Ints
     group: Ints
+    layered: Bools
 
     @property
     def ends(self) -> tuple[Floats, Floats]:
@@ -82,8 +89,18 @@ class Pieces(Struct, frozen=True):
 
 def facing(runs: Runs, measures: Measures) -> Facing:
     """Return the pairs of runs that lie parallel at a wall's thickness and beside one another."""
+    return _beside(runs, measures, (measures.thickness_min_m - _EPS_M, measures.thickness_max_m + _EPS_M))
+
+
+def layers(runs: Runs, measures: Measures) -> Facing:
+    """Return the pairs of runs that lie parallel and too near to one another for a wall: layers of one."""
+    return _beside(runs, measures, (_EPS_M, measures.thickness_min_m - _EPS_M))
+
+
+def _beside(runs: Runs, measures: Measures, span: tuple[float, float]) -> Facing:
+    """Return the pairs of runs that lie parallel and beside one another, at distances of a span."""
     first, second = runs.ends
-    a, b = near(first, second, measures.thickness_max_m / 2 + 0.01)
+    a, b = near(first, second, span[1] / 2 + 0.01)
     least = np.sin(np.radians(measures.angle_deg))
     mine = (runs.group[a] == runs.group[b]) & (np.abs(cross(runs.along[a], runs.along[b])) <= least)
     a, b = a[mine], b[mine]
@@ -94,16 +111,12 @@ def facing(runs: Runs, measures: Measures) -> Facing:
     t = np.stack([dot(runs.along[a], end) for end in ends])
     s = np.stack([cross(runs.along[a], end) for end in ends])
     low, high = np.maximum(t.min(axis=0), runs.low[a]), np.minimum(t.max(axis=0), runs.high[a])
-    span = t[1] - t[0]
-    slope = (s[1] - s[0]) / np.where(np.abs(span) < _EPS_M, 1.0, span)
+    course = t[1] - t[0]
+    slope = (s[1] - s[0]) / np.where(np.abs(course) < _EPS_M, 1.0, course)
     away = s[0] + slope * ((low + high) / 2 - t[0])
     thickness = np.abs(away)
-    keep = (
-        (high - low >= np.maximum(_LEAST_M, _LEAST_SHARE * thickness))
-        & (thickness >= measures.thickness_min_m - _EPS_M)
-        & (thickness <= measures.thickness_max_m + _EPS_M)
-    )
-    rows = np.flatnonzero(keep)
+    keep = (high - low >= np.maximum(_LEAST_M, _LEAST_SHARE * thickness)) & (thickness >= span[0])
+    rows = np.flatnonzero(keep & (thickness <= span[1]))
     a, b, low, high, away = a[rows], b[rows], low[rows], high[rows], away[rows]
     beside = [runs.at(a, t) - runs.origin[b] for t in (low, high)]
     b_t = np.sort(np.stack([dot(runs.along[b], p) for p in beside]), axis=0)
@@ -111,40 +124,130 @@ def facing(runs: Runs, measures: Measures) -> Facing:
     return Facing(a, b, np.abs(away), np.where(away > 0, 1, -1), low, high, b_t[0], b_t[1], b_side)
 
 
-def pieces(runs: Runs, found: Facing) -> Pieces:
-    """Return the walls' pieces: stretches that no nearer pair has taken, of pairs that are no row of lines."""
+def pieces(runs: Runs, found: Facing, thin: Facing, thickest: float) -> Pieces:
+    """Return the walls' pieces: stretches that no nearer pair has taken, of pairs that are no row of lines.
+
+    Args:
+        runs: the lines.
+        found: pairs of them that may be faces.
+        thin: pairs that may be layers.
+        thickest: metres; a wall with its layers is no thicker.
+    """
     rows = np.flatnonzero(~_in_a_row(found))
     order = rows[np.lexsort((found.b[rows], found.a[rows], found.low[rows] - found.high[rows],
                              np.round(found.thickness[rows], 3)))]  # fmt: skip
-    taken: dict[int, list[tuple[float, float]]] = defaultdict(list)
-    made: list[tuple[int, float, float]] = []
-    back = dot(runs.along[found.a], runs.along[found.b]) < 0
+    stack = _Stack(runs, found, thin, thickest)
+    made: list[tuple[int, int, Floats, Floats, bool]] = []
     for k in order.tolist():
-        one, two = int(found.a[k]), int(found.b[k])
-        low, high, b_low, thickness = (float(c[k]) for c in (found.low, found.high, found.b_low, found.thickness))
-        shift = b_low - low  # along b: the same stretch, told from its other end where b runs back
-        free = _without([(low, high)], taken[one])
-        theirs = taken[two]
-        mapped = [(high + b_low - y, high + b_low - x) if back[k] else (x - shift, y - shift) for x, y in theirs]
-        free = _without(free, mapped)
+        one, two, thickness = int(found.a[k]), int(found.b[k]), float(found.thickness[k])
+        free = _without([(float(found.low[k]), float(found.high[k]))], stack.taken[one])
+        free = _without(free, [stack.told(two, one, stretch) for stretch in stack.taken[two]])
         for x, y in free:
             if y - x < max(_LEAST_M, _LEAST_SHARE * thickness):
                 continue
-            made.append((k, x, y))
-            taken[one].append((x, y))
-            taken[two].append((high + b_low - y, high + b_low - x) if back[k] else (x + shift, y + shift))
+            stack.taken[one].append((x, y))
+            stack.taken[two].append(stack.told(one, two, (x, y)))
+            outer = stack.outermost(one, (x, y), one, -int(found.side[k]), thickness)
+            other = stack.outermost(one, (x, y), two, -int(found.b_side[k]), stack.apart(outer, two, (one, x)))
+            ends = (runs.origin[one] + runs.along[one] * t for t in (x, y))
+            made.append((outer, other, *ends, (outer, other) != (one, two)))
     if not made:
         none, empty = np.empty((0, 2)), np.empty(0, dtype=np.int64)
-        return Pieces(none, none, np.empty(0), np.empty(0), np.empty(0), empty, empty, empty)
-    pair = np.array([k for k, _, _ in made], dtype=np.int64)
-    a, b, side, thickness_of = found.a[pair], found.b[pair], found.side[pair], found.thickness[pair]
-    along = runs.along[a]
+        return Pieces(none, none, np.empty(0), np.empty(0), np.empty(0), empty, empty, empty, empty > 0)
+    a, b = (np.array([piece[n] for piece in made], dtype=np.int64) for n in (0, 1))
+    first, second = (np.array([piece[n] for piece in made]) for n in (2, 3))
+    along, origin = runs.along[a], runs.origin[a]
     normal = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    t = np.sort(np.stack([dot(along, point - origin) for point in (first, second)]), axis=0)
+    foot = runs.at(b, dot(runs.along[b], (first + second) / 2 - runs.origin[b]))
+    away = cross(along, foot - origin)
     return Pieces(
-        runs.origin[a] + normal * (side * thickness_of / 2)[:, None], along,
-        np.array([x for _, x, _ in made]), np.array([y for _, _, y in made]), thickness_of,
-        np.where(side > 0, b, a), np.where(side > 0, a, b), runs.group[a],
+        origin + normal * (away / 2)[:, None], along, t[0], t[1], np.abs(away), np.where(away > 0, b, a),
+        np.where(away > 0, a, b), runs.group[a], np.array([piece[4] for piece in made], dtype=np.bool_),
     )  # fmt: skip
+
+
+class _Stack:
+    """Which stretches of runs walls have taken, and which runs lie close behind others."""
+
+    def __init__(self, runs: Runs, found: Facing, thin: Facing, thickest: float) -> None:
+        self._runs = runs
+        self._thickest = thickest
+        self.taken: dict[int, list[tuple[float, float]]] = defaultdict(list)
+        self._behind: dict[tuple[int, int], list[tuple[float, int, int]]] = defaultdict(list)
+        for a, b, side, b_side, away in zip(*(column.tolist() for column in (
+            thin.a, thin.b, thin.side, thin.b_side, thin.thickness)), strict=True):  # fmt: skip
+            self._behind[a, side].append((away, b, -b_side))
+            self._behind[b, b_side].append((away, a, -side))
+        for known in self._behind.values():
+            known.sort()
+        self._faces: dict[tuple[int, int], list[tuple[float, float]]] = defaultdict(list)
+        if not self._behind:
+            return
+        for run, side, low, high in ((found.a, found.side, found.low, found.high),
+                                     (found.b, found.b_side, found.b_low, found.b_high)):  # fmt: skip
+            for r, s, x, y in zip(run.tolist(), side.tolist(), low.tolist(), high.tolist(), strict=True):
+                self._faces[r, s].append((x, y))
+
+    def told(self, run: int, other: int, stretch: tuple[float, float]) -> tuple[float, float]:
+        """Return a stretch of one run in metres along another one."""
+        if run == other:
+            return stretch
+        r = self._runs
+        (dx, dy), (ox, oy) = r.along[other].tolist(), (r.origin[run] - r.origin[other]).tolist()
+        ux, uy = r.along[run].tolist()
+        x, y = ((ox + ux * t) * dx + (oy + uy * t) * dy for t in stretch)
+        return (x, y) if x < y else (y, x)
+
+    def apart(self, run: int, other: int, at: tuple[int, float]) -> float:
+        """Return how far two runs lie apart, at metres along one."""
+        r = self._runs
+        point = r.origin[at[0]] + r.along[at[0]] * at[1]
+        s = [
+            float(r.along[run, 0] * v[1] - r.along[run, 1] * v[0])
+            for v in (
+                r.origin[run],
+                r.origin[other] + r.along[other] * float(r.along[other] @ (point - r.origin[other])),
+            )
+        ]
+        return abs(s[0] - s[1])
+
+    def outermost(self, of: int, stretch: tuple[float, float], face: int, outward: int, thickness: float) -> int:
+        """Return the last layer behind a face, and take the stretch of all of them; the face itself if it has none.
+
+        Args:
+            of: a run, and
+            stretch: where along it.
+            face: the run that is the face so far.
+            outward: the side of it that is outside.
+            thickness: of the wall so far.
+        """
+        while True:
+            following = next(
+                (
+                    known
+                    for known in self._behind.get((face, outward), ())
+                    if self._is_layer(of, stretch, known, thickness)
+                ),
+                None,
+            )
+            if following is None:
+                return face
+            away, face, outward = following
+            thickness += away
+            self.taken[face].append(self.told(of, face, stretch))
+
+    def _is_layer(self, of: int, stretch: tuple[float, float], known: tuple[float, int, int], thickness: float) -> bool:
+        """Return whether a run is a layer of a wall: as long, not taken, and the face of no other wall."""
+        away, run, outward = known
+        x, y = self.told(of, run, stretch)
+        least = _LEAST_LAYER * (y - x)
+        low, high = max(x, float(self._runs.low[run])), min(y, float(self._runs.high[run]))
+        if high - low < least or thickness + away > self._thickest:
+            return False
+        if sum(b - a for a, b in _without([(low, high)], self.taken[run])) < least:
+            return False
+        return not any(min(y, b) - max(x, a) > _LEAST_M for a, b in self._faces.get((run, outward), ()))
 
 
 def _without(stretches: list[tuple[float, float]], gone: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -188,7 +291,7 @@ def _in_a_row(found: Facing) -> Bools:
     across = np.full((count, 2), np.inf)
     inner = np.flatnonzero(np.isfinite(row)[partner])
     np.minimum.at(across, (run[inner], side[inner]), thickness[inner])
-    of_row = thickness >= (1 - _EQUAL) * row[run]
+    of_row = thickness >= _OF_ROW * row[run]
     reaching = thickness > across[run, side] + _EPS_M
     out: Bools = (of_row | reaching).reshape(2, -1).any(axis=0)
     return out

@@ -114,7 +114,7 @@ CREATE TABLE walls (             -- with walls = pairs: the elements that were m
 CREATE TABLE wall_lines (        -- what they were made of
   wall TEXT NOT NULL,            -- guid of the wall
   element TEXT NOT NULL,         -- guid that the line has as an element of its own
-  role TEXT NOT NULL CHECK (role IN ('face', 'cap')),
+  role TEXT NOT NULL CHECK (role IN ('face', 'within')),
   rest INTEGER NOT NULL,         -- 1: it is longer than its walls, and still an element
   dxf_handle TEXT,
   dxf_type TEXT NOT NULL,
