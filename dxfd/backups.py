@@ -58,7 +58,7 @@ def make(database: Path, folder: Path, reason: Reason, now_s: float) -> BackupVi
         _sync(fresh)
         fresh.rename(folder / name)
         _sync(folder)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
         raise _told(error, f"{database} cannot be copied into {folder}") from error
     finally:
         with contextlib.suppress(OSError):
@@ -94,6 +94,8 @@ def verify(path: Path) -> BackupView:
             jobs = 0 if problem else int(connection.execute("SELECT count(*) FROM jobs").fetchone()[0])
     except sqlite3.Error as error:
         return _checked(view, problem=str(error))
+    except UnicodeDecodeError:  # a damaged text, perhaps in what SQLite says is wrong
+        return _checked(view, problem="it has texts that are none")
     return _checked(view, problem=problem, schema=schema, jobs=jobs)
 
 
@@ -258,7 +260,7 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _told(error: OSError | sqlite3.Error, words: str) -> BackupError | DiskFullError:
+def _told(error: OSError | sqlite3.Error | UnicodeDecodeError, words: str) -> BackupError | DiskFullError:
     full = getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT}
     if full or str(getattr(error, "sqlite_errorname", "")).startswith("SQLITE_FULL"):
         return DiskFullError(f"{words}: the disk is full", hint="free some space")

@@ -316,6 +316,14 @@ class StoreCorruptError(StoreError):
     default_hint = "it is kept as it is;  dxfctl backup restore  puts the newest sound copy in its place"
 
 
+class StoreRemovedError(StoreError):
+    """The queue database was removed or replaced while the daemon ran."""
+
+    code = "E_STORE_REMOVED"
+    exit_code = 5
+    default_hint = "start the daemon again"
+
+
 class StoreNewerError(StoreError):
     """The queue database was written by a newer dxfd."""
 

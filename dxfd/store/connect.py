@@ -10,13 +10,21 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from dxfd import faults
-from dxfd.errors import DiskFullError, StoreBusyError, StoreCorruptError, StoreError, StoreFailingError
+from dxfd.errors import (
+    DiskFullError,
+    StoreBusyError,
+    StoreCorruptError,
+    StoreError,
+    StoreFailingError,
+    StoreRemovedError,
+)
 
 BUSY_TIMEOUT_MS = 1000
 """Only a person with the sqlite3 shell can hold the lock against us; the event loop stands still meanwhile."""
@@ -27,6 +35,7 @@ class Database:
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
+        self._identity = _identity(path)
         self.path = path
 
     def all(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[sqlite3.Row]:
@@ -73,9 +82,46 @@ class Database:
         """How many rows were changed since it was opened."""
         return self._connection.total_changes
 
+    def guard(self) -> None:
+        """Find out whether the file is still there, which SQLite does not notice: what is written would be lost.
+
+        Raises:
+            StoreRemovedError: it is not. What this connection holds was put back under its name, or beside it where
+                another file has the name.
+        """
+        try:
+            if self._identity == _identity(self.path):
+                return
+        except FileNotFoundError:
+            pass
+        with translated(self.path):
+            raise StoreRemovedError(f"the queue database {self.path} was removed or replaced; {self._put_back()}")
+
+    def _put_back(self) -> str:
+        """Write what this connection holds to a file of its own and give that the database's name if it is free."""
+        kept = self.path.with_name(f"{self.path.name}.kept-{os.getpid()}-{time.time_ns()}")
+        os.close(os.open(kept, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        with closing(sqlite3.connect(kept, isolation_level=None)) as copy:
+            self._connection.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE").fetchall()
+        if not self.path.exists():
+            for name in ("-wal", "-shm"):  # of the file that is gone: SQLite would play it into this one
+                self.path.with_name(f"{self.path.name}{name}").unlink(missing_ok=True)
+        try:
+            os.link(kept, self.path)
+        except FileExistsError:
+            return f"another file has its name, what the queue was is kept as {kept}"
+        kept.unlink()
+        return "it was put back as it was"
+
     def close(self) -> None:
         """Fold the write-ahead log into the file and close it."""
         self._connection.close()
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def open_database(path: Path, *, durable: bool = True) -> Database:
@@ -123,6 +169,8 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.IntegrityError:
         raise
+    except UnicodeDecodeError as error:  # a damaged text, perhaps in what SQLite says is wrong
+        raise StoreCorruptError(f"the queue database {path} is damaged: it has texts that are none") from error
     except sqlite3.DatabaseError as error:
         name = getattr(error, "sqlite_errorname", "")
         if name.startswith("SQLITE_FULL"):

@@ -41,6 +41,10 @@ class Queue:
         """How many rows were changed since it was opened."""
         return self._database.changes
 
+    def guard(self) -> None:
+        """See to it that its file is still there; see Database.guard."""
+        self._database.guard()
+
     def close(self) -> None:
         """Close the file."""
         self._database.close()

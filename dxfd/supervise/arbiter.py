@@ -20,7 +20,7 @@ from dxfd.config.model import Settings
 from dxfd.contract.progress import Done, Progress
 from dxfd.contract.states import FINAL, JobEvent, JobState
 from dxfd.contract.times import Clock
-from dxfd.errors import DiskFullError, StaleAttemptError, StoreBusyError, StoreFailingError
+from dxfd.errors import DiskFullError, DxfdError, StaleAttemptError, StoreBusyError, StoreFailingError
 from dxfd.store.queue import Queue
 from dxfd.store.rows import JobRow
 from dxfd.supervise import cgroups, meter
@@ -214,6 +214,7 @@ class Arbiter:
             log.info("recovering", jobs=[left.job_id for left in self._leftovers])
         duties: tuple[tuple[str, Callable[[], Awaitable[None] | None]], ...] = (
             ("look_at_clocks", self._look_at_clocks),
+            ("guard_queue", self._queue.guard),
             ("reap", self._reap),
             ("recover", self._recover),
             ("note", self._note),
@@ -405,7 +406,13 @@ class Arbiter:
         row = self._queue.jobs.claim(queued.id, secrets.token_hex(16))
         faults.point("supervise.claimed")
         child = Child(
-            order_of(row, self._settings, limit_bytes=admitted.limit_bytes, queue_uid=self._queue_uid),
+            order_of(
+                row,
+                self._settings,
+                limit_bytes=admitted.limit_bytes,
+                queue_uid=self._queue_uid,
+                anew=queued.error_code == DxfdError.code,
+            ),
             admitted.limit_bytes,
             batch_before=queued.progress.batch if queued.progress is not None else 0,
             on_news=self.wake,

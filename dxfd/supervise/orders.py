@@ -17,8 +17,11 @@ _DEFAULT_BATCH: Final = 20_000
 _LEAST_BATCH: Final = 1_000
 
 
-def order_of(row: JobRow, settings: Settings, *, limit_bytes: int, queue_uid: str) -> WorkOrder:
-    """Return the order for the attempt that a job has begun, with the memory it is given."""
+def order_of(row: JobRow, settings: Settings, *, limit_bytes: int, queue_uid: str, anew: bool = False) -> WorkOrder:
+    """Return the order for the attempt that a job has begun, with the memory it is given.
+
+    `anew`: the attempt before failed in a way that nobody foresaw. Perhaps what it went on from was damaged.
+    """
     options = row.options
     return WorkOrder(
         job_id=row.id,
@@ -46,7 +49,7 @@ def order_of(row: JobRow, settings: Settings, *, limit_bytes: int, queue_uid: st
         dwg_path=settings.dwg_path,
         dwg_timeout_s=options.dwg.timeout_s or settings.dwg_timeout_s,
         dwg_memory_bytes=dwg_memory_bytes(row, settings),
-        restart=row.restart,
+        restart=row.restart or anew,
         run_key=f"{queue_uid}/{row.id}",
     )
 

@@ -15,7 +15,7 @@ import pytest
 
 from dxfd.contract.messages import JobOptions, Ping
 from dxfd.contract.states import JobState
-from dxfd.errors import StoreFailingError
+from dxfd.errors import StoreFailingError, StoreRemovedError
 from dxfd.store.queue import open_queue
 from dxfd.supervise.arbiter import Arbiter
 from tests.support.daemon import Daemon, daemon
@@ -172,6 +172,59 @@ def test_a_daemon_that_was_stopped_does_not_take_its_workers_for_hung(large):
         os.kill(worker, signal.SIGCONT)
         assert dxfd.wait_final(job.id).state is JobState.SUCCEEDED
         assert causes(dxfd, job.id) == ["finished"]
+
+
+def test_a_queue_that_is_removed_under_the_daemon_is_put_back(small):
+    with daemon() as dxfd:
+        dxfd.ref("pause")
+        job = dxfd.submit(small, dxfd.folder / "a.db")
+        for path in dxfd.state_dir.glob("queue.db*"):
+            path.unlink()
+        assert dxfd.wait_ended() == StoreRemovedError.exit_code
+        (line,) = dxfd.log_lines("daemon_failed")
+        assert "put back" in str(line)
+        dxfd.start()
+        dxfd.ref("resume")
+        assert dxfd.wait_final(job.id).state is JobState.SUCCEEDED
+
+
+def test_a_queue_that_is_replaced_under_the_daemon_is_kept_beside_the_other(small):
+    with daemon() as dxfd:
+        dxfd.stop()
+        other = dxfd.queue_path.read_bytes()
+        dxfd.start()
+        dxfd.ref("pause")
+        dxfd.submit(small, dxfd.folder / "a.db")
+        fresh = dxfd.state_dir / "fresh"
+        fresh.write_bytes(other)
+        fresh.rename(dxfd.queue_path)
+        assert dxfd.wait_ended() == StoreRemovedError.exit_code
+        assert dxfd.queue_path.read_bytes() == other
+        (kept,) = dxfd.state_dir.glob("queue.db.kept-*")
+        with closing(open_queue(kept)) as queue:
+            assert [row.source for row in queue.listing.runnable(9, smallest_first=False)] == [str(small)]
+        for path in dxfd.state_dir.glob("queue.db-*"):
+            path.unlink()
+        dxfd.start()
+
+
+def test_an_attempt_that_failed_as_nobody_foresaw_is_followed_by_one_that_begins_anew(dxfd, large):
+    output = dxfd.folder / "a.db"
+    job = dxfd.submit(large, output, options=MANY)
+    dxfd.wait_batch(job.id, 2)
+    dxfd.change("pause", job.id)
+    dxfd.wait_state(job.id, JobState.PAUSED)
+    with closing(sqlite3.connect(f"{output}.partial")) as database:  # damage that no check of SQLite can see
+        database.execute("UPDATE element_transforms SET center_x = 9e999 WHERE id = 3")
+        database.commit()
+    dxfd.change("resume", job.id)
+    assert dxfd.wait_final(job.id).state is JobState.SUCCEEDED
+    *_, failed, last = dxfd.show(job.id).attempts
+    assert (failed.cause, last.cause, last.resumed_from_batch) == ("failed", "finished", 0)
+    assert "unexpected" in failed.detail
+    with closing(sqlite3.connect(output)) as database:
+        ((most,),) = database.execute("SELECT MAX(center_x) FROM element_transforms")
+    assert most < 1e9
 
 
 def test_a_worker_that_was_stopped_for_a_while_goes_on(dxfd, large):

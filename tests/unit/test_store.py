@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import random
 import re
 import sqlite3
+from contextlib import closing
 
 import pytest
 
+from dxfd import backups
 from dxfd.contract.messages import JobOptions
 from dxfd.contract.progress import Progress
 from dxfd.contract.states import JobEvent, JobState
@@ -243,6 +246,29 @@ def test_a_full_disk_changes_nothing_and_is_named(tmp_path):
             database.run("INSERT INTO reports (report) VALUES (json_quote(?))", ["y" * 500 + str(number)])
     assert database.one("SELECT count(*) FROM reports")[0] == 0
     database.close()
+
+
+def test_a_file_that_is_damaged_anywhere_is_opened_or_refused_and_never_changed(tmp_path):
+    path = tmp_path / "queue.db"
+    with closing(open_queue(path)) as queue:
+        for number in range(40):
+            queue.jobs.submit(new(number))
+    good = path.read_bytes()
+    refused = 0
+    rng = random.Random(6)
+    for _ in range(60):
+        damaged = bytearray(good)
+        for _ in range(6):
+            at = rng.randrange(100, len(good) - 300)
+            damaged[at : at + 300] = rng.randbytes(300)
+        path.write_bytes(damaged)
+        try:
+            open_queue(path).close()
+        except StoreCorruptError:
+            refused += 1
+            assert path.read_bytes() == bytes(damaged)
+        backups.verify(path)  # says what it finds
+    assert refused > 30
 
 
 def test_a_damaged_file_is_refused_and_kept(tmp_path):
