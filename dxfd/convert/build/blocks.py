@@ -20,6 +20,7 @@ from dxfd.convert.build.means import PLAIN, Means
 from dxfd.convert.build.others import others
 from dxfd.convert.build.ragged import Floats, Ints, Meshes, Paths
 from dxfd.convert.build.references import REFERENCES, references
+from dxfd.convert.build.winding import outward
 from dxfd.convert.read import bounds
 from dxfd.convert.read.columns import by_kind, group, of_kind
 from dxfd.convert.read.encoding import decode
@@ -129,6 +130,7 @@ class Blocks:
             )
         whole = content.joined(found)
         made = content.welded(content.Solid(whole.points - block.base, whole.faces))
+        made = content.Solid(made.points, outward(made.points, made.faces))
         self._held += len(made.points) + _NAME_POINTS
         if self._held > content.MOST_KEPT:
             self._held = len(made.points) + _NAME_POINTS

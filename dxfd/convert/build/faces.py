@@ -7,6 +7,7 @@ import numpy as np
 from dxfd.convert.build.frame import axes, is_world, to_world
 from dxfd.convert.build.paths import normals
 from dxfd.convert.build.ragged import Floats, Ints, Meshes, offsets
+from dxfd.convert.build.winding import outward
 from dxfd.convert.read.columns import Group
 
 
@@ -51,7 +52,7 @@ def polyline_meshes(group: Group, vertices: Group, owner_row: Ints, metres: floa
         else:
             place, face = _polymesh(at[mine], flags[mine], shape[row])
         parts_v.append(place)
-        parts_f.append(face)
+        parts_f.append(outward(place, face))
     return Meshes(
         group.entity,
         offsets(np.array([len(v) for v in parts_v], dtype=np.int64)),

@@ -19,6 +19,7 @@ from dxfd.convert.build.frame import axes
 from dxfd.convert.build.lists import numbers_of, points_of
 from dxfd.convert.build.means import Means
 from dxfd.convert.build.ragged import Ints, Meshes, Paths, offsets, picked
+from dxfd.convert.build.winding import outward
 from dxfd.convert.read.columns import Group, group
 from dxfd.convert.read.encoding import without_remarks
 from dxfd.convert.read.stream import Chunk
@@ -119,7 +120,7 @@ def _keep(out: Others, entity: int, found: Shape) -> None:
         out.paths.append(Paths(one, np.array([0, len(points)]), points, np.array([closed])))
     else:
         whole = np.array([0, len(found.vertices)]), np.array([0, len(found.faces)])
-        out.meshes.append(Meshes(one, whole[0], found.vertices, whole[1], found.faces))
+        out.meshes.append(Meshes(one, whole[0], found.vertices, whole[1], outward(found.vertices, found.faces)))
 
 
 def _normal(points: np.ndarray) -> np.ndarray:
