@@ -26,7 +26,7 @@ from dxfd.cli.options import again as again_built
 from dxfd.cli.options import applied, building_options, split
 from dxfd.cli.progress import progress_for
 from dxfd.config.units import parse_bytes, parse_seconds
-from dxfd.contract.human import clock, count, counted, duration, percent, rate, safe, size
+from dxfd.contract.human import clock, count, counted, duration, percent, rate, safe, size, walls_told
 from dxfd.contract.progress import Choices
 from dxfd.errors import (
     ConfigError,
@@ -405,7 +405,7 @@ def summary(report: Report) -> list[str]:
         lines.append(f"  {count(report.errors)} faulty: " + ", ".join(f"{code} {count(n)}" for code, n in codes))
     lines += [f"  WARNING: {safe(words)}" for words in report.warnings]
     if report.walls:
-        lines.append(f"  {_walls(report.walls)}")
+        lines.append(f"  {walls_told(report.walls)}")
     if report.incomplete:
         lines.append(f"  INCOMPLETE: the drawing is {safe(report.incomplete)}; what is there was converted")
     if report.resumed_from:
@@ -417,14 +417,6 @@ def summary(report: Report) -> list[str]:
     facts = (duration(report.elapsed_s), rate(report.entities_per_s), f"peak memory {size(report.peak_rss_bytes)}")
     lines.append("  " + ", ".join(fact for fact in facts if fact))
     return lines
-
-
-def _walls(found: dict[str, int]) -> str:
-    """Return what became of walls drawn as pairs of lines."""
-    made = f"{counted(found['walls'], 'wall')} of {counted(found['pairs'], 'pair')} of lines"
-    ends = f"{counted(found['corners'] + found['sides'], 'end')} joined, {counted(found['openings'], 'opening')}"
-    used = counted(found["lines"] + found["lines_shortened"], "line")
-    return f"{made}: {ends}; {used} used, {count(found['lines_alone'])} left alone"
 
 
 def _reasons(report: Report, outcome: str, origin: str) -> list[tuple[str, int]]:

@@ -136,3 +136,11 @@ def _fit(text: str, width: int) -> str:
             break
         taken.append(char)
     return "".join(taken)
+
+
+def walls_told(found: dict[str, int]) -> str:
+    """Return what became of walls drawn as pairs of lines: the `walls` of a report."""
+    made = f"{counted(found['walls'], 'wall')} of {counted(found['pairs'], 'pair')} of lines"
+    ends = f"{counted(found['corners'] + found['sides'], 'end')} joined, {counted(found['openings'], 'opening')}"
+    used = counted(found["lines"] + found["lines_shortened"], "line")
+    return f"{made}: {ends}; {used} used, {count(found['lines_alone'])} left alone"

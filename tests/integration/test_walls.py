@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from dxfctl.render.jobs import _report_facts
 
+from dxfd.cli.convert import summary
 from dxfd.convert.types import Detail, Left, ResumePolicy, Walls
 from dxfd.errors import ConfigError, ResumeImpossibleError, UsageError
 from tests.crash.compare import health
@@ -69,6 +71,13 @@ def test_a_room_of_four_pairs_is_four_walls_that_meet_at_their_corners(tmp_path)
     assert sound(run) == pytest.approx((6 * 4 - 5.6 * 3.6) * 3, abs=1e-4)  # no gap, no overlap
     assert {row.reason: row.count for row in run.report.ledger} == {"wall_pair": 8}
     assert run.rows("SELECT DISTINCT round(thickness_m, 6), round(height_m, 6) FROM walls") == [(0.2, 3.0)]
+
+
+def test_the_summary_says_what_became_of_the_lines(tmp_path):
+    report = made(tmp_path, with_openings().line((0, 5000), (900, 5000))).report
+    words = "1 wall of 3 pairs of lines: 0 ends joined, 2 openings; 12 lines used, 1 left alone"
+    assert f"  {words}" in summary(report)
+    assert ("walls", words) in _report_facts(report.to_dict())
 
 
 def test_the_lines_of_a_wall_are_known(tmp_path):

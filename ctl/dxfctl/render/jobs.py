@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from dxfctl.render.asked import asked
 from dxfctl.render.table import Column, layout
-from dxfd.contract.human import between, clock, count, counted, duration, percent, rate, safe, shorten, size
+from dxfd.contract.human import between, clock, count, counted, duration, percent, rate, safe, shorten, size, walls_told
 from dxfd.contract.messages import AttemptView, JobEventView, JobView, PastJob, ShowReply, StatusReply
 from dxfd.contract.progress import Progress
 from dxfd.contract.states import FINAL, OWNED, JobState
@@ -259,6 +259,7 @@ def _report_facts(report: dict[str, Any]) -> list[tuple[str, str]]:
             ("read", f"{count(report['entities_read'])} entities of DXF {report['dxf_version']}, {report['units']}"),
             ("source", safe(str(report.get("dwg_note", "")))),
             ("elements", f"{count(report['elements_written'])}, match rate {percent(report['match_rate'])}"),
+            ("walls", walls_told(report["walls"]) if report.get("walls") else ""),
             ("speed", f"{rate(report['entities_per_s'])}, peak memory {size(report['peak_rss_bytes'])}"),
         ]
     except (KeyError, TypeError, ValueError):  # the report of another version
