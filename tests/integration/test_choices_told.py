@@ -74,3 +74,33 @@ def test_places_of_damage_are_counted_on_when_a_run_is_resumed(tmp_path, monkeyp
     assert len(words) == 2
     assert words[0] == words[1]
     assert words[0].startswith("the entities are damaged in more than 20 places")
+
+
+def test_the_report_of_a_resumed_run_is_that_of_an_undisturbed_one(tmp_path):
+    block = cv.tag(0, "BLOCK") + cv.tag(2, "B") + cv.tag(10, 0) + cv.line(1) + cv.line(2) + cv.tag(0, "ENDBLK")
+    parts = [
+        cv.line(k) + cv.entity(f"KIND_{k % 3}", (10, k), handle=f"A{k:X}")
+        + cv.entity("INSERT", (2, "B" if k % 2 else "GONE"), (10, k), handle=f"B{k:X}")
+        + (cv.entity("LINE", (10, "abc"), handle=f"C{k:X}") if k % 9 == 0 else "")
+        + (cv.entity("LINE", (67, 1), (10, 0), handle=f"D{k:X}") + "lost\n" if k % 7 == 0 else "")
+        for k in range(40)
+    ]  # fmt: skip
+    source = cv.write(tmp_path / "in.dxf", cv.drawing("".join(parts), blocks=block))
+    rules = cv.rules(tmp_path / "r.toml", types=("LINE", "INSERT", "KIND_0", "KIND_1"))
+    more = {"templates": rules, "batch_size": 3, "blocks": ("explode",), "layouts": ("model", "zzz")}
+    whole = cv.convert(source, tmp_path / "whole.db", **more).report.to_dict()
+    for _ in range(1000):
+        asked = iter(range(10**6))
+        try:
+            run = cv.convert(
+                source, tmp_path / "again.db", leave=lambda at=asked: "pause" if next(at) > 6 else None, **more
+            )
+        except Left:
+            continue
+        break
+    found = run.report.to_dict()
+    assert found.pop("resumed_from") > 0
+    for name in ("output", "elapsed_s", "entities_per_s", "peak_rss_bytes", "batches"):
+        del found[name], whole[name]
+    del whole["resumed_from"]
+    assert found == whole
