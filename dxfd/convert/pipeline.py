@@ -753,8 +753,8 @@ def _match_rate(done: Checkpoint, database: Database) -> float:
 
 def _warnings(database: Database) -> list[str]:
     marks = ", ".join(f"'{code}'" for code in WARNINGS)
-    found = database.rows(f"SELECT message FROM conversion_issues WHERE code IN ({marks}) ORDER BY rowid")
-    return [str(message) for (message,) in found]
+    found = database.rows(f"SELECT message FROM conversion_issues WHERE code IN ({marks}) ORDER BY rowid LIMIT 20")
+    return [str(message)[:500] for (message,) in found]
 
 
 def _ledger(database: Database) -> list[LedgerRow]:

@@ -89,6 +89,19 @@ def test_show_fits_80_columns_and_tells_the_story():
     assert "error        it is a picture [E_NOT_DXF]" in lines
 
 
+def test_show_says_what_calls_the_result_in_question():
+    shown = ShowReply(job=job(1, JobState.SUCCEEDED), attempts=[], events=[])
+    report = {
+        "entities_read": 5, "dxf_version": "R2010", "units": "mm", "elements_written": 5, "match_rate": 1.0,
+        "entities_per_s": 9.0, "peak_rss_bytes": 1 << 20,
+    }  # fmt: skip
+    told = {"warnings": ["there is no layout 'zzz'", "mm is doubtful"]}
+    lines = show_lines(shown, report | told, View(now=NOW, utc=True, width=None))
+    assert any("there is no layout 'zzz'; mm is doubtful" in line for line in lines)
+    lines = show_lines(shown, report, View(now=NOW, utc=True, width=None))
+    assert not any("warnings" in line for line in lines)
+
+
 def test_finished_job_names_its_database():
     line = job_line(job(3, JobState.SUCCEEDED, progress=Progress(elements_written=1234)), color=False)
     assert line == "job 3 succeeded  hall3.dxf → /out/hall3.db  (1,234 elements)"

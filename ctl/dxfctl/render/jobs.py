@@ -258,6 +258,7 @@ def _report_facts(report: dict[str, Any]) -> list[tuple[str, str]]:
         return [
             ("read", f"{count(report['entities_read'])} entities of DXF {report['dxf_version']}, {report['units']}"),
             ("source", safe(str(report.get("dwg_note", "")))),
+            ("warnings", safe("; ".join(report.get("warnings", [])))),
             ("elements", f"{count(report['elements_written'])}, match rate {percent(report['match_rate'])}"),
             ("walls", walls_told(report["walls"]) if report.get("walls") else ""),
             ("speed", f"{rate(report['entities_per_s'])}, peak memory {size(report['peak_rss_bytes'])}"),
