@@ -230,6 +230,15 @@ class OutputBusyError(OutputError):
     failure = FailureClass.RETRYABLE
 
 
+class OutputDamagedError(OutputError):
+    """What an interrupted conversion left is damaged."""
+
+    code = "E_OUTPUT_DAMAGED"
+    exit_code = 5
+    failure = FailureClass.RETRYABLE
+    default_hint = "it was discarded: run the conversion again, it begins anew"
+
+
 class OutputFailingError(OutputError):
     """The disk or network share of the output fails."""
 

@@ -97,7 +97,7 @@ from dxfd.convert.write.output import (
 from dxfd.convert.write.spool import BoxSpool
 from dxfd.convert.write.storeys import write_storeys
 from dxfd.convert.write.writer import Batch, Writer
-from dxfd.errors import DxfdError, MemoryLimitError, ResumeImpossibleError, TooManyIssuesError
+from dxfd.errors import DxfdError, MemoryLimitError, OutputDamagedError, ResumeImpossibleError, TooManyIssuesError
 
 __all__ = ["convert", "find_interrupted"]
 
@@ -174,6 +174,7 @@ class _Run:
         self.kept = Kept(options.detail)
         self.resume_note = ""
         self.resumed_from = 0
+        self.resumed_elements = 0
         self.fresh = False
         self.begun_at_batch = 0
         self.checkpoint = Checkpoint()
@@ -186,6 +187,9 @@ class _Run:
         self._advanced(Phase.SKIM)
         try:
             report = self._sealed() or self._made()
+        except OutputDamagedError:
+            discard(self.partial)
+            raise
         except (DxfdError, OSError, MemoryError):
             if self.fresh and not self.checkpoint.current_batch_number:
                 discard(self.partial)  # ours, with nothing in it to go on from
@@ -212,6 +216,7 @@ class _Run:
             if self.checkpoint.status == "in_progress":
                 self._batches(database)
             self.source.check_unchanged()
+            self._check(database)
             self._finish(database)
             report = self._report(database)
             seal(database, self._report_rows(report), vacuum=self.options.vacuum)
@@ -313,6 +318,7 @@ class _Run:
     def _continue(self, database: Database, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
         self.resumed_from = checkpoint.entities_read
+        self.resumed_elements = checkpoint.elements_written
         if checkpoint.status == "in_progress":
             for held in database.batches("SELECT geometry_hash FROM base_geometries WHERE id < 0 ORDER BY id"):
                 self.shared.add(held.column(0).to_pylist())
@@ -621,6 +627,13 @@ class _Run:
             self.on_event(replace(note, message=words))
 
     # --- end --------------------------------------------------------------------------------------------------
+
+    def _check(self, database: Database) -> None:
+        """See to it that a large run that was gone on from without a look is in order."""
+        if self.resumed_from and session.checked_later(self.resumed_elements):
+            self._advanced(Phase.READ)
+            if (found := database.rows("PRAGMA quick_check(1)")) != [("ok",)]:
+                raise OutputDamagedError(f"{self.partial} is damaged: {found[0][0]}")
 
     def _finish(self, database: Database) -> None:
         self.checkpoint = replace(self.checkpoint, status="indexing")

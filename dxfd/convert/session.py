@@ -255,6 +255,15 @@ def _sealed(partial: Path) -> Checkpoint | None:
     )  # fmt: skip
 
 
+CHECKED_AT_ONCE: Final = 500_000
+"""Elements of an interrupted run up to which it is looked at before it is gone on from: half a second."""
+
+
+def checked_later(elements: int) -> bool:
+    """Return whether an interrupted run is so large that it is looked at when it is complete."""
+    return elements >= CHECKED_AT_ONCE
+
+
 def damaged(partial: Path, elements: int) -> bool:
-    """Return whether SQLite finds fault with an interrupted run; large ones are trusted (the journal guards them)."""
-    return elements < 200_000 and not sound(partial)
+    """Return whether SQLite finds fault with an interrupted run that is looked at now."""
+    return not checked_later(elements) and not sound(partial)

@@ -16,12 +16,13 @@ import ezdxf
 import numpy as np
 import pytest
 
-from dxfd.convert import memory, pipeline
+from dxfd.convert import memory, pipeline, session
 from dxfd.convert.types import Advanced, Began, Committed, ErrorAction, Found, Left, Phase, ResumePolicy
 from dxfd.errors import (
     ConfigError,
     DiskFullError,
     MemoryLimitError,
+    OutputDamagedError,
     OutputNotWritableError,
     ResumeImpossibleError,
     SourceChangedError,
@@ -288,6 +289,33 @@ def test_an_interrupted_run_can_be_looked_at(source, templates, output):
     assert 0 < found.entities_done < found.entities_total
     other = pipeline.find_interrupted(cv.options(source, output, templates=templates, units="m"))
     assert other is not None and not other.fits and "units" in other.why_not
+
+
+@pytest.mark.parametrize("table", ["layers", "base_geometries"])  # one that is not touched again, one that is
+def test_a_large_interrupted_run_is_looked_at_before_it_is_published(source, templates, output, monkeypatch, table):
+    monkeypatch.setattr(session, "CHECKED_AT_ONCE", 0)
+    interrupted(source, templates, output)
+    partial = Path(f"{output}.partial")
+    with contextlib.closing(sqlite3.connect(partial)) as database:
+        ((page,),) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", [table])
+        ((size,),) = database.execute("PRAGMA page_size")
+    with partial.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\0" * 100)
+    with pytest.raises(OutputDamagedError):
+        cv.convert(source, output, templates=templates, resume=ResumePolicy.AUTO)
+    assert not partial.exists()
+    run = cv.convert(source, output, templates=templates, resume=ResumePolicy.AUTO)
+    assert (run.report.resumed_from, run.report.ok) == (0, True)
+
+
+def test_a_run_that_is_gone_on_from_unseen_and_is_sound_is_published(source, templates, output, monkeypatch):
+    expected = cv.snapshot(cv.convert(source, output.with_name("whole.db"), templates=templates).output)
+    monkeypatch.setattr(session, "CHECKED_AT_ONCE", 0)
+    interrupted(source, templates, output)
+    run = cv.convert(source, output, templates=templates, resume=ResumePolicy.RESUME)
+    assert run.report.resumed_from > 0
+    assert cv.snapshot(run.output) == expected
 
 
 @pytest.mark.parametrize("change", ["source", "templates", "units", "damage"])

@@ -24,6 +24,7 @@ from dxfd.errors import (
     DiskFullError,
     DxfdError,
     OutputBusyError,
+    OutputDamagedError,
     OutputError,
     OutputFailingError,
     OutputNotWritableError,
@@ -148,6 +149,8 @@ def _translated(error: Exception, path: Path) -> DxfdError | NotUniqueError:
         return OutputBusyError(f"{path} is locked by another program")
     if "i/o error" in low:
         return OutputFailingError(f"{path}: {_first(text)}")
+    if "malformed" in text or "not a database" in text:
+        return OutputDamagedError(f"{path} is damaged: {_first(text)}")
     return OutputError(f"{path}: {_first(text)}")
 
 

@@ -179,7 +179,7 @@ def sound(partial: Path) -> bool:
     try:
         with contextlib.closing(sqlite3.connect(f"{partial.absolute().as_uri()}?mode=rw", uri=True)) as connection:
             return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):  # a damaged text, perhaps in what SQLite says is wrong
         return False
 
 
