@@ -30,7 +30,7 @@ CREATE TABLE base_geometries (
   vertices BLOB, faces BLOB, normals BLOB
 );
 INSERT INTO base_geometries
-  SELECT id, guid, digest(vertices, faces, 64), vertices, faces, NULL FROM part ORDER BY id;
+  SELECT id, guid, digest(vertices, faces, 64), vertices, faces, NULL FROM part;
 
 CREATE VIEW element_geometry AS SELECT guid, geometry_hash, vertices, faces, normals FROM base_geometries;
 

@@ -26,10 +26,10 @@ CREATE TABLE base_geometries (
 );
 INSERT OR IGNORE INTO base_geometries
   SELECT digest(vertices, faces, 64), vertices, faces, NULL, length(vertices) / 12, length(faces) / 12
-  FROM part ORDER BY id;
+  FROM part;
 
 CREATE TABLE element_instances (guid TEXT PRIMARY KEY, geometry_hash TEXT NOT NULL);
-INSERT INTO element_instances SELECT guid, digest(vertices, faces, 64) FROM part ORDER BY id;
+INSERT INTO element_instances SELECT guid, digest(vertices, faces, 64) FROM part;
 
 CREATE VIEW element_geometry AS
   SELECT i.guid, g.geometry_hash, g.vertices, g.faces, g.normals, g.vertex_count, g.face_count

@@ -27,10 +27,10 @@ CREATE TABLE component_geometries (
   geometry_hash TEXT PRIMARY KEY, vertices BLOB, faces BLOB, normals BLOB, building TEXT
 );
 INSERT OR IGNORE INTO component_geometries
-  SELECT digest(vertices, faces, 16), vertices, faces, NULL, NULL FROM part WHERE length(faces) > 0 ORDER BY id;
+  SELECT digest(vertices, faces, 16), vertices, faces, NULL, NULL FROM part WHERE length(faces) > 0;
 
 CREATE TABLE element_instances (guid TEXT PRIMARY KEY, geometry_hash TEXT);
-INSERT INTO element_instances SELECT guid, digest(vertices, faces, 16) FROM part WHERE length(faces) > 0 ORDER BY id;
+INSERT INTO element_instances SELECT guid, digest(vertices, faces, 16) FROM part WHERE length(faces) > 0;
 
 CREATE TABLE spatial_structure (guid TEXT PRIMARY KEY, type TEXT, name TEXT, parent_guid TEXT);
 INSERT INTO spatial_structure SELECT guid, type, name, parent_guid FROM structure ORDER BY number;

@@ -29,10 +29,10 @@ CREATE TABLE component_geometries (
   geometry_hash TEXT PRIMARY KEY, vertices BLOB NOT NULL, faces BLOB NOT NULL, normals BLOB, building TEXT
 );
 INSERT OR IGNORE INTO component_geometries
-  SELECT digest(vertices, faces, 64), vertices, faces, NULL, NULL FROM part WHERE length(faces) > 0 ORDER BY id;
+  SELECT digest(vertices, faces, 64), vertices, faces, NULL, NULL FROM part WHERE length(faces) > 0;
 
 CREATE TABLE element_instances (guid TEXT PRIMARY KEY REFERENCES elements_meta(guid), geometry_hash TEXT NOT NULL);
-INSERT INTO element_instances SELECT guid, digest(vertices, faces, 64) FROM part WHERE length(faces) > 0 ORDER BY id;
+INSERT INTO element_instances SELECT guid, digest(vertices, faces, 64) FROM part WHERE length(faces) > 0;
 
 CREATE TABLE spatial_structure (
   guid TEXT PRIMARY KEY, type TEXT NOT NULL, name TEXT, parent_guid TEXT, object_type TEXT, predefined_type TEXT,

@@ -121,6 +121,7 @@ def _prepare(connection: sqlite3.Connection, source: Source, dialect: Dialect, f
         f"CREATE TEMP VIEW part AS SELECT m.id, m.guid, {vertices} AS vertices, g.faces FROM source.elements_meta m"
         " JOIN source.element_transforms t ON t.id = m.id"
         " JOIN source.base_geometries g ON g.geometry_hash = COALESCE(m.geometry_hash, m.guid), temp.shift s"
+        " ORDER BY m.id LIMIT -1"  # with a limit SQLite makes each row once, not once for each mention of its vertices
     )
     connection.execute("CREATE TEMP TABLE fact (key TEXT, value TEXT)")
     found = connection.execute(
