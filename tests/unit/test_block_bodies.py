@@ -111,6 +111,15 @@ def test_what_is_thick_in_a_block_is_a_body(tmp_path):
     assert world.max(axis=0) == pytest.approx([2, 1, 0.75])
 
 
+def test_a_rule_raises_what_stands_at_0_and_not_what_is_drawn_at_its_height(tmp_path):
+    rules = cv.rules(tmp_path / "high.toml")
+    rules.write_text(rules.read_text() + "elevation_m = 2.5\n")
+    blocks = block("LOW", case()) + block("HIGH", case(2.4))
+    source = cv.write(tmp_path / "h.dxf", cv.drawing(insert("LOW") + insert("HIGH", 9), blocks=blocks, head=METRES))
+    done = cv.convert(source, tmp_path / "h.db", templates=rules)
+    assert [low[2] for _, _, low, _ in shown(done)] == pytest.approx([2.5, 2.4])
+
+
 def test_a_flat_symbol_stays_a_box(tmp_path):
     arrow = block("ARROW", face((0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0)))
     ((world, faces, _, _),) = shown(run(tmp_path, arrow, insert("ARROW")))

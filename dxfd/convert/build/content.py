@@ -34,13 +34,17 @@ class Solid(Struct, frozen=True):
 
 
 class Body(Struct, frozen=True):
-    """A body as it is stored: content address, `<f4` vertices and `<u4` faces about `center` (3,), and (V, 3) those."""
+    """A body as it is stored: content address, `<f4` vertices and `<u4` faces about `center` (3,), and (V, 3) those.
+
+    `lowest` is the least height of its points above the reference.
+    """
 
     key: str
     vertices: bytes
     faces: bytes
     center: Floats
     points: Floats
+    lowest: float
 
 
 NOTHING: Final = Solid(np.empty((0, 3)), np.empty((0, 3), dtype=np.int64))
@@ -122,7 +126,7 @@ def body(solid: Solid, where: Placed, row: int) -> Body:
     near = local - center
     vertices = near.astype("<f4").tobytes()
     faces = _repeated(solid, len(cells), mirrored=bool(where.scale[row].prod() < 0)).astype("<u4").tobytes()
-    return Body(hashlib.sha256(vertices + faces).hexdigest(), vertices, faces, center, near)
+    return Body(hashlib.sha256(vertices + faces).hexdigest(), vertices, faces, center, near, float(low[2]))
 
 
 def reach(points: Floats, turn: Floats) -> Floats:

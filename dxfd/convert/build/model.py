@@ -41,6 +41,8 @@ from dxfd.convert.match.rules import Element, Recipe
 from dxfd.convert.read.columns import by_kind, group, of_kind
 from dxfd.convert.read.stream import Chunk
 
+_STANDING_M: Final = 0.1
+"""What begins lower than this in its block stands at the block's height."""
 _PER_ELEMENT: Final = ("center", "size", "rotation", "length")
 
 
@@ -225,7 +227,10 @@ class Builder:
         world_low, world_high = world_extents(where, center, size)
         reach = np.where(native[:, None], sizes(which, shown, where.turn), world_high - world_low)
         middle = where.at + to_world(center, where.turn)
-        middle[:, 2] += np.where(np.abs(where.at[:, 2]) < 1e-9, measures.elevation(members), 0.0)
+        grounded = np.abs(where.at[:, 2]) < 1e-9
+        if shown:  # a block that is drawn at its height is not raised to it once more
+            grounded &= ~native | (np.array([body.lowest for body in shown])[which] <= _STANDING_M)
+        middle[:, 2] += np.where(grounded, measures.elevation(members), 0.0)
         keep = within_reach(middle) & within_reach(reach)
         for entity in members[~keep].tolist():
             failed[entity] = ("out_of_range", "a coordinate is not finite or out of range")
