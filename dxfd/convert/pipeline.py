@@ -421,10 +421,19 @@ class _Run:
         )  # fmt: skip
         # places are counted anew where the drawing is read for the second time
         before = self.checkpoint.ordinal if self.scope.is_content(self.checkpoint.section) else 0
-        for part, held in exploding.parts(chunk, view, references.block_names(chunk, self.found.codec), before):
+        names = references.block_names(chunk, self.found.codec)
+        large, done = exploding.is_large(chunk, view, names), self.checkpoint.parts_done
+        for number, (part, held) in enumerate(exploding.parts(chunk, view, names, before)):
+            if number < done:  # a run before this one has written it
+                self._tick()
+                continue
             if batch.entities >= PART:
-                batch.whole = False
-                writer.put(batch)
+                if large:  # how its parts are cut depends on it alone, so that they can be counted
+                    self.checkpoint = replace(self.checkpoint, parts_done=number)
+                    self._hand_over(writer, batch)
+                else:
+                    batch.whole = False
+                    writer.put(batch)
                 batch = Batch(checkpoint=self.checkpoint)
                 self._tick()
             raised(part, chooser.elements, frame)
@@ -442,7 +451,7 @@ class _Run:
             )  # fmt: skip
         self.checkpoint = replace(
             self.checkpoint, section=chunk.next.section, byte_offset=chunk.next.offset, line_number=chunk.next.line,
-            ordinal=before + int((~chunk.follower).sum()),
+            ordinal=before + int((~chunk.follower).sum()), parts_done=0,
         )  # fmt: skip
         return batch
 

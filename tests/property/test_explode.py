@@ -345,6 +345,31 @@ def test_many_exploded_references_of_a_chunk_are_committed_in_slices(folder, mon
     assert batches > 5
 
 
+def test_one_large_reference_is_committed_part_by_part_and_gone_on_with_in_the_middle(folder, monkeypatch):
+    monkeypatch.setattr(expand, "PART", 10)
+    monkeypatch.setattr(pipeline, "PART", 10)
+    source = nested(folder / "large.dxf", 7, inserts=6)
+    whole = cv.snapshot(convert(source, folder).output)
+    monkeypatch.setattr(exploding, "SLICE", 40)
+    assert cv.snapshot(convert(source, folder).output) == whole
+    middle, attempts = 0, 0
+    while True:
+        attempts += 1
+        answers = iter([None] * (17 if attempts < 60 else 10**6))
+        try:
+            run = convert(
+                source, folder, batch_size=(None, 1, 3)[attempts % 3], leave=partial(next, answers, "pause"),
+                resume=ResumePolicy.RESTART if attempts == 1 else ResumePolicy.RESUME,
+            )  # fmt: skip
+        except Left:
+            ((parts,),) = cv.query(folder / "out.db.partial", "SELECT parts_done FROM _conversion_progress")
+            middle += parts > 0
+        else:
+            break
+    assert middle
+    assert cv.snapshot(run.output) == whole
+
+
 def test_attributes_of_references_whose_own_part_has_no_element_go_to_the_next_one(folder, monkeypatch):
     def insert(name: str, value: str, handle: str) -> str:
         mark = cv.entity("ATTRIB", (1, value), (2, "MARK"), (10, 0), (20, 0))

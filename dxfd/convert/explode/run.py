@@ -66,16 +66,28 @@ class Exploding:
 
     def slices(self, chunk: Chunk, view: View, names: Names) -> Iterator[Chunk]:
         """Yield a chunk in slices of so many entities of content, or of one reference with more: each is committed."""
-        exploded, _ = self._chosen(chunk, view, names)
-        members = group(chunk, exploded)
-        cells = np.maximum(members.integer(70, 1), 1) * np.maximum(members.integer(71, 1), 1)
-        totals = [self._shop.index.get(names[0][k]).total for k in names[1][exploded].tolist()]
-        slot = np.cumsum(cells * np.array(totals, dtype=np.int64)) // SLICE
-        edges = exploded[np.flatnonzero(np.diff(slot)) + 1].tolist()
+        exploded, totals = self._weighed(chunk, view, names)
+        large = totals > SLICE
+        slot = np.cumsum(totals) // SLICE
+        begins = np.flatnonzero((np.diff(slot) > 0) | large[1:] | large[:-1]) + 1
+        edges = [entity for entity in (*exploded[:1][large[:1]].tolist(), *exploded[begins].tolist()) if entity]
         if not edges:
             yield chunk
             return
         yield from cut(chunk, [0, *edges, chunk.count])
+
+    def is_large(self, chunk: Chunk, view: View, names: Names) -> bool:
+        """Return whether a slice holds but one reference, which is so large that its parts are committed one by one."""
+        _, totals = self._weighed(chunk, view, names)
+        return len(totals) == 1 and bool(totals[0] > SLICE)
+
+    def _weighed(self, chunk: Chunk, view: View, names: Names) -> tuple[Ints, Ints]:
+        """Return the references that are exploded, and how many entities each becomes."""
+        exploded, _ = self._chosen(chunk, view, names)
+        members = group(chunk, exploded)
+        cells = np.maximum(members.integer(70, 1), 1) * np.maximum(members.integer(71, 1), 1)
+        totals = [self._shop.index.get(names[0][k]).total for k in names[1][exploded].tolist()]
+        return exploded, cells * np.array(totals, dtype=np.int64)
 
     def parts(self, chunk: Chunk, view: View, names: Names, ordinal: int) -> Iterator[tuple[Part, pa.Table]]:
         """Yield the parts of a chunk's exploded references, and their properties.

@@ -57,6 +57,7 @@ class Checkpoint(Struct, kw_only=True):
     error_count: int = 0
     damages: int = 0
     ordinal: int = 0
+    parts_done: int = 0
     elements_written: int = 0
     current_batch_number: int = 0
     batch_size: int = 0

@@ -222,6 +222,7 @@ CREATE TABLE _conversion_progress (
   error_count INTEGER NOT NULL,
   damages INTEGER NOT NULL,
   ordinal INTEGER NOT NULL,
+  parts_done INTEGER NOT NULL,
   elements_written INTEGER NOT NULL,
   current_batch_number INTEGER NOT NULL,
   batch_size INTEGER NOT NULL,
