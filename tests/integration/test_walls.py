@@ -13,11 +13,12 @@ from dxfctl.render.jobs import _report_facts
 
 from dxfd.cli.convert import summary
 from dxfd.convert.types import Detail, Left, ResumePolicy, Walls
+from dxfd.convert.write import walls
 from dxfd.errors import ConfigError, ResumeImpossibleError, UsageError
 from tests.crash.compare import health
 from tests.support import convert as cv
 from tests.support.corpus import real_drawing
-from tests.support.walls import INNER, OUTER, Drawn, block, parted, room, town, with_openings
+from tests.support.walls import INNER, OUTER, Drawn, block, is_closed, parted, room, town, with_openings
 
 
 def made(folder: Path, drawn: Drawn, **more: Any) -> cv.Run:
@@ -38,13 +39,6 @@ def bodies(run: cv.Run, of: str = "SELECT guid FROM walls") -> list[tuple[np.nda
 def volume(points: np.ndarray, faces: np.ndarray) -> float:
     a, b, c = (points[faces[:, k]] for k in range(3))
     return float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6)
-
-
-def is_closed(faces: np.ndarray) -> bool:
-    """Return whether every edge is passed once in each direction."""
-    edges = np.concatenate([faces[:, (0, 1)], faces[:, (1, 2)], faces[:, (2, 0)]]).tolist()
-    there = {(a, b) for a, b in edges}
-    return len(there) == len(edges) and all((b, a) in there for a, b in there)
 
 
 def sound(run: cv.Run) -> float:
@@ -241,17 +235,24 @@ def test_other_walls_do_not_go_on_with_an_interrupted_run(tmp_path):
 
 def test_the_building_file_says_what_walls_are_made_of(tmp_path):
     source, file = room().saved(tmp_path), tmp_path / "b.toml"
-    for text, walls in (
+    for text, number in (
         ('[walls]\nfrom = "pairs"', 4), ("[walls]\nthickness_max_m = 0.3", 0),
         ('[walls]\nfrom = "pairs"\nthickness_max_m = 0.15', 0),
     ):  # fmt: skip
         file.write_text(text)
-        assert cv.convert(source, building=file).report.walls.get("walls", 0) == walls
+        assert cv.convert(source, building=file).report.walls.get("walls", 0) == number
     assert cv.convert(source, building=file, walls=Walls.LINES).report.walls == {}
     for wrong in ('[walls]\nfrom = "air"', "[walls]\nthickness_min_m = 2.0", "[walls]\nwidth = 1"):
         file.write_text(wrong)
         with pytest.raises(ConfigError, match="walls"):
             cv.convert(source, building=file)
+
+
+def test_of_too_many_lines_none_is_made_and_that_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(walls, "MOST_LINES", 7)
+    run = made(tmp_path, room())
+    assert (run.report.walls["walls"], run.report.walls["lines_alone"]) == (0, 8)
+    assert "too many" in run.rows("SELECT message FROM conversion_issues WHERE code = 'walls_joined'")[0][0]
 
 
 def test_boxes_leave_no_lines_to_make_walls_of(tmp_path):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import count, pairwise
 from pathlib import Path
 
+import numpy as np
+
 from tests.support import convert as cv
 
 Point = tuple[float, float]
@@ -84,3 +86,10 @@ def town() -> Drawn:
             drawn.line(*[(x + dx, y + dy) for x, y in ((x0, 5000), (x1, 5000), (x1, 5200), (x0, 5200), (x0, 5000))])
         drawn.door(2000 + dx, 5200 + dy)
     return drawn
+
+
+def is_closed(faces: np.ndarray) -> bool:
+    """Return whether every edge is passed once in each direction."""
+    edges = np.concatenate([faces[:, (0, 1)], faces[:, (1, 2)], faces[:, (2, 0)]]).tolist()
+    there = {(a, b) for a, b in edges}
+    return len(there) == len(edges) and all((b, a) in there for a, b in there)
