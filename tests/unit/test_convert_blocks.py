@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from contextlib import closing
 
 import ezdxf
@@ -81,6 +84,36 @@ def test_blocks_that_are_too_much_for_memory_measure_the_same(tmp_path, size):
     assert not list(folder.iterdir()), "its database has no name"
     codes = {code for code, _ in expected[2]}
     assert {"block_cycle", "block_too_deep", "block_content"} <= codes
+
+
+SMALL_DISK = """
+import subprocess, sys
+from pathlib import Path
+import numpy as np
+from dxfd.convert.build.definitions import Definitions
+from dxfd.errors import DiskFullError
+folder = Path(sys.argv[1])
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=True)
+definitions = Definitions(folder, 0)
+try:
+    for k in range(20_000):
+        definitions.begin(f"BLOCK-{k}", np.zeros(3))
+        if k % 1_000 == 0:
+            definitions.settle(None)
+except DiskFullError as error:
+    print(error.code, list(folder.iterdir()))
+definitions.close()
+subprocess.run(["umount", folder], check=True)
+"""
+
+
+def test_block_definitions_that_find_no_room_are_a_full_disk(tmp_path):
+    own = ["unshare", "--mount", "--propagation", "private"]
+    if shutil.which("unshare") is None or subprocess.run([*own, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk needs root")
+    argv = [*own, sys.executable, "-c", SMALL_DISK, str(tmp_path)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    assert done.stdout == "E_DISK_FULL []\n"
 
 
 def test_a_long_reading_of_blocks_can_be_left(tmp_path):
