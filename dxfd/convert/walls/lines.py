@@ -67,65 +67,60 @@ class Traced(Struct, frozen=True):
 
 def traced(bodies: Bodies) -> Traced:
     """Return the lines of bodies; one that is neither strip nor prism, or does not stand level, has none."""
-    points, offset = bodies.points, bodies.offset
-    n, counts = len(offset) - 1, np.diff(offset)
-    row, place = np.repeat(np.arange(n), counts), within(counts)
-    strip, prism = _standing(points[:, 2], offset, row, place)
+    n = len(bodies.offset) - 1
+    strip, prism = _standing(bodies.points[:, 2], bodies.offset)
     width, thin = np.zeros(n), np.zeros(n)
-    at, of, first = [], [], []
-    for kind, is_it in enumerate((strip, prism)):
-        rows = np.flatnonzero(is_it)
-        if not len(rows):
-            continue
-        length = counts[rows] // (4 if kind == 0 else 2)
-        begin = np.repeat(offset[:-1][rows], length)
-        step = within(length)
-        if kind == 0:
-            ring = points[begin + 4 * step, :2], points[begin + 4 * step + 1, :2]
-            course = (ring[0] + ring[1]) / 2
-            starts = offsets(length)[:-1]
-            width[rows] = np.hypot(*(ring[0] - ring[1])[starts].T)
-            after = np.flatnonzero(step + 1 < np.repeat(length, length))
-            pairs = np.stack([course[after], course[after + 1]], axis=1)
-            owner = np.repeat(rows, length)[after]
-        else:
-            course = points[begin + step, :2]
-            after = np.arange(len(course)) + 1
-            ends = offsets(length)
-            after[ends[1:] - 1] = ends[:-1]
-            pairs = np.stack([course, course[after]], axis=1)
-            owner = np.repeat(rows, length)
-            local = pairs - course[ends[:-1]][np.repeat(np.arange(len(rows)), length)][:, None]
-            area = np.add.reduceat(local[:, 0, 0] * local[:, 1, 1] - local[:, 1, 0] * local[:, 0, 1], ends[:-1]) / 2
-            around = np.add.reduceat(np.hypot(*(pairs[:, 1] - pairs[:, 0]).T), ends[:-1])
-            thin[rows] = 2 * np.abs(area) / np.maximum(around, _SHORTEST_M)
-        at.append(pairs)
-        of.append(owner)
-        first.append(np.full(len(owner), kind == 1))
-    if not at:
-        none = np.empty((0, 2))
-        empty = np.empty(0, dtype=np.int64)
-        return Traced(Lines(none, none, empty, empty, np.empty(0, dtype=np.bool_)), width, thin)
-    pairs, owner, outline = np.concatenate(at), np.concatenate(of), np.concatenate(first)
+    strips, prisms = np.flatnonzero(strip), np.flatnonzero(prism)
+    courses, of_strip, width[strips] = _strips(bodies, strips)
+    sides, of_prism, thin[prisms] = _prisms(bodies, prisms)
+    pairs, owner = np.concatenate([courses, sides]), np.concatenate([of_strip, of_prism])
+    outline = np.arange(len(owner)) >= len(of_strip)
     long = np.hypot(*(pairs[:, 1] - pairs[:, 0]).T) > _SHORTEST_M
     order = np.flatnonzero(long)[np.argsort(owner[long], kind="stable")]
     lines = Lines(pairs[order, 0], pairs[order, 1], owner[order], np.zeros(len(order), dtype=np.int64), outline[order])
     return Traced(lines, width, thin)
 
 
-def _standing(z: Floats, offset: Ints, row: Ints, place: Ints) -> tuple[Bools, Bools]:
+def _strips(bodies: Bodies, rows: Ints) -> tuple[Floats, Ints, Floats]:
+    """Return (s, 2, 2) segments of strips, the row of each, and (r,) how wide they are.
+
+    A ring of four corners stands at each point of the course: two low ones to both sides of it, and two above.
+    """
+    length = np.diff(bodies.offset)[rows] // 4
+    ring = np.repeat(bodies.offset[:-1][rows], length) + 4 * within(length)
+    left, right = bodies.points[ring, :2], bodies.points[ring + 1, :2]
+    course = (left + right) / 2
+    after = np.flatnonzero(within(length) + 1 < np.repeat(length, length))
+    width = np.hypot(*(left - right)[offsets(length)[:-1]].T)
+    return np.stack([course[after], course[after + 1]], axis=1), np.repeat(rows, length)[after], width
+
+
+def _prisms(bodies: Bodies, rows: Ints) -> tuple[Floats, Ints, Floats]:
+    """Return (s, 2, 2) sides of prisms, the row of each, and (r,) how thick a wall of their area and outline is."""
+    length = np.diff(bodies.offset)[rows] // 2
+    course = bodies.points[np.repeat(bodies.offset[:-1][rows], length) + within(length), :2]
+    ends = offsets(length)
+    after = np.arange(len(course)) + 1
+    after[ends[1:] - 1] = ends[:-1]
+    sides = np.stack([course, course[after]], axis=1)
+    if not len(rows):
+        return sides, rows, np.empty(0)
+    near = sides - np.repeat(course[ends[:-1]], length, axis=0)[:, None]  # far from the origin areas drown in rounding
+    area = np.add.reduceat(near[:, 0, 0] * near[:, 1, 1] - near[:, 1, 0] * near[:, 0, 1], ends[:-1]) / 2
+    around = np.add.reduceat(np.hypot(*(sides[:, 1] - sides[:, 0]).T), ends[:-1])
+    return sides, np.repeat(rows, length), 2 * np.abs(area) / np.maximum(around, _SHORTEST_M)
+
+
+def _standing(z: Floats, offset: Ints) -> tuple[Bools, Bools]:
     """Return which bodies are strips (rings of two low and two high corners) and which prisms (low half, high half)."""
     counts = np.diff(offset)
     n = len(counts)
-    none = np.zeros(n, dtype=np.bool_)
-    if not len(z) or not counts.all():
-        filled = np.flatnonzero(counts)
-        if not len(filled):
-            return none, none
+    row, place = np.repeat(np.arange(n), counts), within(counts)
     low, high = np.zeros(n), np.zeros(n)
     filled = np.flatnonzero(counts)
-    low[filled] = np.minimum.reduceat(z, offset[:-1][filled])
-    high[filled] = np.maximum.reduceat(z, offset[:-1][filled])
+    if len(filled):
+        low[filled] = np.minimum.reduceat(z, offset[:-1][filled])
+        high[filled] = np.maximum.reduceat(z, offset[:-1][filled])
     stands = high - low > 10 * _LEVEL_M
     down, up = z - low[row] < _LEVEL_M, high[row] - z < _LEVEL_M
     wrong_strip = np.where(place % 4 < 2, ~down, ~up)

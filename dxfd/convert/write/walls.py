@@ -25,7 +25,7 @@ from dxfd.convert.walls.measures import Measures
 from dxfd.convert.write import wall_rows
 from dxfd.convert.write.database import Database
 from dxfd.convert.write.guid import derived
-from dxfd.convert.write.wall_rows import Change, OpeningRow, Rest, WallRow
+from dxfd.convert.write.wall_change import Change, OpeningRow, Rest, WallRow
 
 CODE: Final = "walls_joined"
 WALLS: Final = ("IfcWall", "IfcWallStandardCase")
