@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import ezdxf
 import numpy as np
 import pytest
+from ezdxf.acis.api import body_from_mesh, export_dxf
+from ezdxf.render import forms
 
 from dxfd.convert.build import content
+from dxfd.convert.build.ragged import Paths
 from dxfd.convert.types import Detail
 from tests.support import convert as cv
 from tests.unit.test_convert_blocks import METRES, block, insert, line
@@ -109,6 +113,29 @@ def test_what_is_thick_in_a_block_is_a_body(tmp_path):
     assert volume(world, faces) == pytest.approx(1.5)
     assert low == pytest.approx([0, 0, 0]) and high == pytest.approx([2, 1, 0.75])
     assert world.max(axis=0) == pytest.approx([2, 1, 0.75])
+
+
+@pytest.mark.parametrize("version", ["R2000", "R2018"])
+def test_meshes_and_solids_in_blocks_are_kept(tmp_path, version):
+    doc = ezdxf.new(version)
+    doc.header["$INSUNITS"] = 6
+    unit = doc.blocks.new("UNIT")
+    forms.cube().translate(0.5, 0.5, 0.5).render_mesh(unit)
+    forms.cube().translate(2.5, 0.5, 0.5).render_polyface(unit)
+    export_dxf(unit.add_3dsolid(), [body_from_mesh(forms.cube().translate(4.5, 0.5, 0.5))])
+    doc.modelspace().add_blockref("UNIT", (0, 0), dxfattribs={"rotation": 180})
+    doc.saveas(tmp_path / "u.dxf")
+    done = cv.convert(tmp_path / "u.dxf", templates=cv.rules(tmp_path / "all.toml"))
+    ((world, faces, low, high),) = shown(done)
+    assert len(world) == 24 and len(faces) == 36
+    assert volume(world, faces) == pytest.approx(3)
+    assert low == pytest.approx([-5, -1, 0], abs=1e-6) and high == pytest.approx([0, 0, 1], abs=1e-6)
+
+
+def test_of_a_curved_solid_beside_faces_the_box_is_shown():
+    found = list(content.boxed([Paths(np.array([3, 7]), np.array([0, 2, 4]), np.array(
+        [[0, 0, 0], [1, 2, 3], [0, 0, 0], [5, 5, 0.0]]), np.zeros(2, dtype=np.bool_))], [3, 7]))  # fmt: skip
+    assert [(mesh.entity.tolist(), volume(mesh.vertices, mesh.faces)) for mesh in found] == [([3], pytest.approx(6))]
 
 
 def test_a_rule_raises_what_stands_at_0_and_not_what_is_drawn_at_its_height(tmp_path):

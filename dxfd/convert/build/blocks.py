@@ -221,6 +221,7 @@ class Blocks:
         self._tell(chunk, rest.failed, number_of, owner)
         yield from rest.paths
         yield from rest.meshes
+        yield from content.boxed(rest.paths, rest.boxed)
         yield from (part.outlines() for part in rest.areas)
 
     def _tell(

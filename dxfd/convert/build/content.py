@@ -7,6 +7,7 @@ more than MOST_POINTS, or one that a cycle of blocks can be reached from. Length
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -83,6 +84,22 @@ def thick_paths(paths: Paths, along: Floats) -> list[Meshes]:
     if not bool(solid.all()):
         out.append(thick.ribbons(paths.take(np.flatnonzero(~solid)), way[~solid]))
     return out
+
+
+def boxed(paths: list[Paths], entities: list[int]) -> Iterator[Meshes]:
+    """Yield the boxes of entities of which only a box is known (curved solids), where they are no flat figures."""
+    for part in paths:
+        rows = np.flatnonzero(np.isin(part.entity, entities) & (part.counts > 0))
+        if not len(rows):
+            continue
+        some = part.take(rows)
+        low = np.minimum.reduceat(some.points, some.offset[:-1])
+        high = np.maximum.reduceat(some.points, some.offset[:-1])
+        solid = np.flatnonzero((high - low > THINNEST_M).all(axis=1))
+        n = len(solid)
+        corners = bodies.box_vertices((high - low)[solid]) + ((low + high) / 2)[solid, None]
+        faces = np.tile(bodies.BOX_FACES.astype(np.int64), (n, 1))
+        yield Meshes(some.entity[solid], np.arange(n + 1) * 8, corners.reshape(-1, 3), np.arange(n + 1) * 12, faces)
 
 
 def joined(solids: list[Solid]) -> Solid:
