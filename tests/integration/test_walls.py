@@ -18,7 +18,7 @@ from dxfd.errors import ConfigError, ResumeImpossibleError, UsageError
 from tests.crash.compare import health
 from tests.support import convert as cv
 from tests.support.corpus import real_drawing
-from tests.support.walls import INNER, OUTER, Drawn, block, is_closed, parted, room, town, with_openings
+from tests.support.walls import INNER, OUTER, Drawn, Point, block, is_closed, parted, room, town, with_openings
 
 
 def made(folder: Path, drawn: Drawn, **more: Any) -> cv.Run:
@@ -136,6 +136,21 @@ def test_a_door_and_a_window_are_openings_of_one_wall(tmp_path):
     assert sound(run) == pytest.approx((8 * 3 - 0.9 * 2.1 - 1.2 * 1.5) * 0.2, abs=1e-4)
     assert run.rows("SELECT role, COUNT(*) FROM wall_lines GROUP BY 1 ORDER BY 1") == [("face", 6), ("within", 6)]
     assert run.rows("SELECT COUNT(*) FROM elements_meta") == [(3,)]
+
+
+def test_a_door_stands_in_a_wall_at_any_angle(tmp_path):
+    cos, sin = np.cos(np.radians(33)), np.sin(np.radians(33))
+
+    def at(x: float, y: float) -> Point:
+        return float(x * cos - y * sin), float(x * sin + y * cos)
+
+    drawn = Drawn()
+    for x0, x1 in ((0, 2000), (2900, 5000)):
+        drawn.line(*[at(x, y) for x, y in ((x0, 0), (x1, 0), (x1, 200), (x0, 200), (x0, 0))])
+    run = made(tmp_path, drawn.door(*at(2000, 200), turn=33.0))
+    ((low, high),) = run.rows("SELECT from_m, to_m FROM wall_openings")
+    assert (low, high) == (pytest.approx(2.0, abs=1e-4), pytest.approx(2.9, abs=1e-4))
+    assert sound(run) == pytest.approx((5 * 3 - 0.9 * 2.1) * 0.2, abs=1e-3)
 
 
 def test_a_gap_without_a_door_stays_one(tmp_path):
