@@ -180,6 +180,20 @@ def test_edges_that_are_splines_are_drawn_and_reach_no_farther_than_they_do():
     assert area == pytest.approx(16 / 3, rel=1e-3)
 
 
+def test_bodies_of_endless_arcs_are_passed_over(tmp_path):
+    body = Body("plane-surface", 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0)
+    corners = [np.array([1e6 * math.cos(k), 1e6 * math.sin(k), 0.0]) for k in range(300)]
+    arc = circle(np.zeros(3), Z, np.array([1e6, 0.0, 0.0]))
+    body.loop(*((arc, a, b, False) for a, b in zip(corners, [*corners[1:], corners[0]], strict=True)))
+    body.records()
+    doc = ezdxf.new("R2000")
+    doc.header["$INSUNITS"] = 6
+    doc.modelspace().add_region().sat = body.sat()
+    doc.saveas(tmp_path / "in.dxf")
+    report = cv.convert(tmp_path / "in.dxf", templates=cv.rules(tmp_path / "r.toml")).report
+    assert [(row.outcome, row.reason) for row in report.ledger] == [("skipped", "too_many_vertices")]
+
+
 @pytest.mark.parametrize(
     "curve",
     [

@@ -23,12 +23,20 @@ KINDS: Final = frozenset(
 _MOST_EDGES: Final = 10_000
 
 
-def faces(known: list[Record], tolerance: float = 1e-3) -> tuple[Floats, Ints] | None:
+class TooManyPointsError(Exception):
+    """The edges of a body have more points than it may."""
+
+
+def faces(known: list[Record], tolerance: float = 1e-3, most: int = 1_000_000) -> tuple[Floats, Ints] | None:
     """Return vertices (v, 3) and triangles (f, 3) of a body all of whose faces are flat, in drawing units; else None.
 
     Args:
         known: the body's records.
         tolerance: largest distance of a chord from a curved edge, drawing units.
+        most: points that all edges may have.
+
+    Raises:
+        TooManyPointsError: they have more.
     """
     vertices: list[Floats] = []
     triangles: list[Ints] = []
@@ -39,7 +47,9 @@ def faces(known: list[Record], tolerance: float = 1e-3) -> tuple[Floats, Ints] |
         matrix = transform_of(known, face)
         if matrix is not None and len(matrix) < 12:
             return None
-        rings = _rings(known, face, tolerance / scale_of(matrix)) if to(known, face, "plane-surface") else None
+        rings = None
+        if to(known, face, "plane-surface"):
+            rings = _rings(known, face, tolerance / scale_of(matrix), most - count)
         made = _cut(rings) if rings else None
         if rings is None or made is None:
             return None
@@ -76,9 +86,14 @@ def loops(known: list[Record], face: Record) -> list[list[Record]] | None:
     return out
 
 
-def outline(known: list[Record], coedges: list[Record], tolerance: float) -> list[Floats] | None:
-    """Return the points (n, 3) along each edge of a loop, in its direction; None where a curve is not known."""
+def outline(known: list[Record], coedges: list[Record], tolerance: float, most: int) -> list[Floats] | None:
+    """Return the points (n, 3) along each edge of a loop, in its direction; None where a curve is not known.
+
+    Raises:
+        TooManyPointsError: they have more than `most`.
+    """
     out: list[Floats] = []
+    count = 0
     for coedge in coedges:
         edges = to(known, coedge, "edge")
         if not edges:
@@ -86,15 +101,18 @@ def outline(known: list[Record], coedges: list[Record], tolerance: float) -> lis
         points = edge_points(known, known[edges[0]], tolerance)
         if points is None:
             return None
+        count += len(points)
+        if count > most + 2 * len(coedges):
+            raise TooManyPointsError
         out.append(points[::-1] if turned(known, coedge, "edge") else points)
     return out
 
 
-def _rings(known: list[Record], face: Record, tolerance: float) -> list[Floats] | None:
+def _rings(known: list[Record], face: Record, tolerance: float, most: int) -> list[Floats] | None:
     """Return the points around each loop of a flat face; None where one is not known."""
     out: list[Floats] = []
     for coedges in loops(known, face) or []:
-        parts = outline(known, coedges, tolerance)
+        parts = outline(known, coedges, tolerance, most - sum(map(len, out)))
         if parts is None:
             return None
         if not _follow(parts):  # senses are not as they should be: straight edges tell by their corners

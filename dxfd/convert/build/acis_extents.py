@@ -19,6 +19,9 @@ from dxfd.convert.build.sat import Record, to, turned
 
 _FINE: Final = 1e-5
 """Of a sphere's radius: how far the chords lie from loops that points are asked to be within. Faces can be slivers."""
+_MOST_EDGES: Final = 200
+_MOST_POINTS: Final = 1_000_000
+"""Of a loop whose inside is asked for; of a longer one all points are taken: its box may be too large."""
 _SEATS: Final = 3
 """Points just within a face that are asked; most of them decide."""
 _ASIDE: Final = 0.01
@@ -62,7 +65,13 @@ def _edge(known: list[Record], edge: Record, ways: Floats) -> list[Floats]:
     if not to(known, edge, "intcurve-curve"):
         return []
     points = edge_points(known, edge, 1.0)
-    return [] if points is None else list(points)
+    return [] if points is None else _farthest(points, ways)
+
+
+def _farthest(points: Floats, ways: Floats) -> list[Floats]:
+    """Return those of many points that lie farthest along the ways and against them."""
+    reach = points @ ways.T
+    return [points[k] for k in {*reach.argmin(axis=0).tolist(), *reach.argmax(axis=0).tolist()}]
 
 
 def _bulge(known: list[Record], face: Record, ways: Floats, parts: list[Floats]) -> list[Floats]:
@@ -73,7 +82,7 @@ def _bulge(known: list[Record], face: Record, ways: Floats, parts: list[Floats])
     surface = known[surfaces[0]]
     if surface.name == "spline-surface":
         points = net(surface)
-        return [] if points is None else list(points)
+        return [] if points is None else _farthest(points, ways)
     found = _whole(surface, ways)
     if not found or not to(known, face, "loop"):
         return found
@@ -118,7 +127,9 @@ def _within(known: list[Record], face: Record, surface: Record, points: Floats) 
     radius = abs(surface.numbers[3 if surface.name == "sphere-surface" else 7])
     around: list[Floats] = []
     for coedges in loops(known, face) or [[]]:
-        parts = outline(known, coedges, _FINE * radius)
+        if len(coedges) > _MOST_EDGES:
+            return np.ones(len(points), dtype=np.bool_)
+        parts = outline(known, coedges, _FINE * radius, _MOST_POINTS)
         if not parts:
             return np.ones(len(points), dtype=np.bool_)
         around.append(np.concatenate(parts))
@@ -162,7 +173,7 @@ def _on_sphere(surface: Record, line: tuple[Floats, Floats], seat: Floats, point
     a, b, p, q = line[0] - center, line[1] - center, seat - center, point - center
     way = np.cross(p, q)
     if float(way @ way) <= 1e-18 * float(p @ p) * float(q @ q):  # opposite, or the same
-        if float(p @ q) > 0:
+        if float(p @ q) > 0 or not p.any() or not q.any():
             return 0
         aside = center + np.cross(p, np.eye(3)[int(np.abs(p).argmin())])
         return _on_sphere(surface, line, seat, aside) + _on_sphere(surface, line, aside, point)

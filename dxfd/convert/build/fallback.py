@@ -208,7 +208,10 @@ def _from_body(kind: str, text: str, metres: float, means: Means) -> Shape:
     if not data:
         raise NoGeometryError("acis_not_read", f"{kind} {handle}: its body is not in the drawing")
     body = sat.records(data)
-    made = acis.faces(body, means.tolerance_m / metres)
+    try:
+        made = acis.faces(body, means.tolerance_m / metres, means.limits.entity_vertices)
+    except acis.TooManyPointsError:
+        raise NoGeometryError("too_many_vertices") from None
     if made is not None:
         vertices, faces = made
         if len(vertices) > means.limits.entity_vertices:
