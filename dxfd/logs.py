@@ -81,8 +81,9 @@ class LogFile:
             self._lose()
 
     def reopen(self) -> None:
-        """Open the path anew (after somebody else renamed the file)."""
+        """Open the path anew (after somebody else renamed the file, or removed its folder)."""
         with contextlib.suppress(OSError):
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             fresh = self._open()
             self._file.close()
             self._file, self._torn = fresh, False

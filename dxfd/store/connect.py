@@ -99,6 +99,7 @@ class Database:
 
     def _put_back(self) -> str:
         """Write what this connection holds to a file of its own and give that the database's name if it is free."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         kept = self.path.with_name(f"{self.path.name}.kept-{os.getpid()}-{time.time_ns()}")
         os.close(os.open(kept, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         with closing(sqlite3.connect(kept, isolation_level=None)) as copy:

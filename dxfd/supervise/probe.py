@@ -86,4 +86,6 @@ def look_at(at: At, source: str, output: str) -> Found:
         room = os.statvfs(folder)
     except OSError:
         return Found(source_bytes=size)
+    if not room.f_blocks:  # /proc and the like: the worker will say what is wrong
+        return Found(source_bytes=size)
     return Found(source_bytes=size, free_bytes=room.f_bavail * room.f_frsize)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import sqlite3
 import time
@@ -178,8 +179,7 @@ def test_a_queue_that_is_removed_under_the_daemon_is_put_back(small):
     with daemon() as dxfd:
         dxfd.ref("pause")
         job = dxfd.submit(small, dxfd.folder / "a.db")
-        for path in dxfd.state_dir.glob("queue.db*"):
-            path.unlink()
+        shutil.rmtree(dxfd.state_dir)
         assert dxfd.wait_ended() == StoreRemovedError.exit_code
         (line,) = dxfd.log_lines("daemon_failed")
         assert "put back" in str(line)

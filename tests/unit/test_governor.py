@@ -19,7 +19,7 @@ from dxfd.supervise.clocks import Clocks
 from dxfd.supervise.memory import Action, Sample, decide
 from dxfd.supervise.pressure import Bounds as GateBounds
 from dxfd.supervise.pressure import Gate, Readings, gate
-from dxfd.supervise.probe import Found, Prober
+from dxfd.supervise.probe import Found, Prober, look_at
 from dxfd.supervise.scheduler import Wish, pick
 from tests.support.polling import wait_for
 
@@ -223,6 +223,10 @@ def test_a_look_tells_size_and_room_without_waiting(tmp_path):
     assert (found.source_bytes, found.hung) == (77, "")
     assert found.free_bytes
     prober.close()
+
+
+def test_a_disk_that_has_no_room_by_nature_holds_nothing_back():
+    assert look_at(lambda _path: None, "/proc/self/stat", "/proc/a.db").free_bytes is None
 
 
 def test_a_path_that_does_not_answer_is_given_up_and_others_are_looked_at():

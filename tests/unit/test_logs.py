@@ -58,6 +58,14 @@ def test_the_file_is_rotated_at_its_size_and_old_ones_are_dropped(file):
     assert numbers == list(range(numbers[0], 100))
 
 
+def test_reopening_makes_a_folder_that_was_removed(file):
+    file.path.unlink()
+    file.path.parent.rmdir()
+    file.reopen()
+    file.write("here again")
+    assert file.path.read_text() == "here again\n"
+
+
 def test_reopening_follows_a_file_that_was_moved_away(file):
     logs.get_logger().info("before")
     file.path.rename(file.path.with_name("moved"))
