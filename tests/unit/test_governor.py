@@ -137,8 +137,12 @@ def test_chunks_and_batches_shrink_while_there_is_trouble_and_grow_again_when_it
     given_back: list[int] = []
     for used in [75] * 30:
         governor.look(lambda used=used: used, lambda: given_back.append(1))
-    assert (governor.chunk_bytes, governor.batch_entities) == (128 << 10, 1250)
+    assert (governor.chunk_bytes, governor.batch_entities) == (512 << 10, 5000), "mild: a quarter, not the least"
     assert not given_back
+    for _ in range(30):
+        governor.look(lambda: 85, lambda: given_back.append(1))
+    assert (governor.chunk_bytes, governor.batch_entities) == (128 << 10, 1000)
+    assert given_back
     for _ in range(200):
         governor.look(lambda: 10, lambda: None)
     assert (governor.chunk_bytes, governor.batch_entities, governor.step) == (2 * MIB, 20_000, Step.NONE)
