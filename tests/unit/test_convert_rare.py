@@ -192,6 +192,17 @@ def test_a_closed_periodic_spline_is_defined_between_its_inner_knots(tmp_path):
     assert 0.85 < far_x < 1
 
 
+def test_a_helix_whose_knots_are_damaged_takes_no_memory_to_speak_of(tmp_path):
+    doc = new()
+    doc.modelspace().add_helix(10, 1, 3)
+    doc.saveas(tmp_path / "a.dxf")
+    text = (tmp_path / "a.dxf").read_text()
+    knot = text.index(" 40\n2.0\n", text.index("AcDbSpline"))
+    cv.write(tmp_path / "a.dxf", text[:knot] + " 40\n1e9\n" + text[knot + 8 :])
+    found = convert(tmp_path, tmp_path / "a.dxf")
+    assert reasons(found) == {("HELIX", "skipped", "too_many_vertices")}, "gigabytes, if it is drawn"
+
+
 @pytest.mark.parametrize("version", ["R2000", "R2010", "R2013", "R2018"])
 def test_flat_solids_keep_their_faces_in_text_and_in_binary(tmp_path, version):
     doc = new(version)

@@ -6,7 +6,9 @@ Needs no document: an entity is loaded from its own tags, binary bodies come by 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -189,7 +191,10 @@ def _from_curve(curve: Curve, metres: float, means: Means) -> Shape:
     from ezdxf.math import BSpline
 
     made = BSpline(curve.points.tolist(), order=curve.degree + 1, knots=curve.knots.tolist())
-    points = np.array([tuple(v) for v in made.flattening(means.tolerance_m / metres)])
+    most = means.limits.entity_vertices
+    points = np.array([tuple(v) for v in islice(made.flattening(means.tolerance_m / metres), most + 1)])
+    if len(points) > most:
+        raise NoGeometryError("too_many_vertices")
     return Shape([(_checked(points * metres), False)])
 
 
@@ -302,6 +307,8 @@ def _rings(paths: Iterable[Any], metres: float, means: Means) -> list[tuple[Floa
     total = 0
     for whole in paths:
         for path in whole.sub_paths():
+            if not total + _chords(path, means.tolerance_m / metres) <= means.limits.entity_vertices:
+                raise NoGeometryError("too_many_vertices")  # ezdxf makes them all, of a damaged spline gigabytes
             points = np.array([tuple(v) for v in path.flattening(means.tolerance_m / metres)], dtype=np.float64)
             total += len(points)
             if total > means.limits.entity_vertices:
@@ -313,6 +320,20 @@ def _rings(paths: Iterable[Any], metres: float, means: Means) -> list[tuple[Floa
     if not rings:
         raise NoGeometryError("no_geometry")
     return rings
+
+
+def _chords(path: Any, tolerance: float) -> float:
+    """Return about how many chords keep within a tolerance of a path: by the bends of its Bezier curves."""
+    count = 0.0
+    at = path.start
+    for command in path.commands():
+        controls = [getattr(command, name) for name in ("ctrl", "ctrl1", "ctrl2") if hasattr(command, name)]
+        points = [at, *controls, command.end]
+        bends = [(a - b * 2 + c).magnitude for a, b, c in zip(points, points[1:], points[2:], strict=False)]
+        bend = (len(points) - 1) * (len(points) - 2) * max(bends, default=0.0)
+        count += 1 + math.sqrt(bend / (8 * tolerance))
+        at = command.end
+    return count
 
 
 def _from_meshes(builders: list[Any], metres: float, means: Means) -> Shape:
