@@ -179,7 +179,7 @@ def raises(boxes: Boxes, a: Ints, b: Ints) -> tuple[Floats, int]:
     a, b = a[both], b[both]
     same = boxes.code[a] == boxes.code[b]
     touch = (boxes.low[a, 2] <= boxes.high[b, 2] + _TOUCH_M) & (boxes.low[b, 2] <= boxes.high[a, 2] + _TOUCH_M)
-    run = _runs(n, a[same & touch], b[same & touch])
+    run = joined(n, a[same & touch], b[same & touch])
     apart = run[a] != run[b]
     a, b = a[apart], b[apart]
     need = clearances()[boxes.code[a], boxes.code[b]]
@@ -221,8 +221,8 @@ def _up(boxes: Boxes, mine: Ints, theirs: Ints, need: Floats, raised: Floats, pl
     return None
 
 
-def _runs(n: int, a: Ints, b: Ints) -> Ints:
-    """Return (n,) the least member of each one's run: boxes joined by pairs."""
+def joined(n: int, a: Ints, b: Ints) -> Ints:
+    """Return (n,) the least member of each one's set: members joined by pairs."""
     run = np.arange(n)
     while True:
         least = np.minimum(run[a], run[b])

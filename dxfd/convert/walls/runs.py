@@ -89,26 +89,13 @@ def runs(lines: Lines) -> Runs:
     flush = np.maximum(*(np.abs(cross(along[a], end)) for end in ends)) <= _FLUSH_M
     t = np.sort(np.stack([dot(along[a], end) for end in ends]), axis=0)
     flush &= (t[0] <= length[a] + _TOUCH_M) & (t[1] >= -_TOUCH_M)
-    label = joined(n, a[flush], b[flush])
+    label = clash.joined(n, a[flush], b[flush])
     made = _measured(lines, label, along, length)
     off = np.maximum(*(np.abs(_across(made, end)) for end in (lines.first, lines.second))) > _FLUSH_M
     if off.any():  # a chain of short segments that bends a little at each: every one for itself
         label = np.where(np.isin(label, label[off]), np.arange(n), label)
         made = _measured(lines, label, along, length)
     return made
-
-
-def joined(n: int, a: Ints, b: Ints) -> Ints:
-    """Return (n,) the least member of each one's set: members joined by pairs."""
-    label = np.arange(n)
-    while True:
-        least = np.minimum(label[a], label[b])
-        before = label.copy()
-        np.minimum.at(label, a, least)
-        np.minimum.at(label, b, least)
-        label = label[label]
-        if bool((label == before).all()):
-            return label
 
 
 def _measured(lines: Lines, label: Ints, along: Floats, length: Floats) -> Runs:
