@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from math import isfinite
 from pathlib import Path
 
 import click
@@ -11,12 +12,18 @@ from dxfd.cli.text import as_json, table
 from dxfd.contract.human import count, percent, safe
 
 
+def _number(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    if not isfinite(value):  # nan is within every range
+        raise click.BadParameter(f"{value} is no number to compare with")
+    return value
+
+
 @click.command()
 @click.argument("first", metavar="A.db", type=click.Path(path_type=Path))
 @click.argument("second", metavar="B.db", type=click.Path(path_type=Path))
-@click.option("--tolerance", metavar="M", type=click.FloatRange(0), default=0.5, show_default=True,
+@click.option("--tolerance", metavar="M", type=click.FloatRange(0), default=0.5, show_default=True, callback=_number,
               help="Mean distance of paired elements, metres.")  # fmt: skip
-@click.option("--share", metavar="S", type=click.FloatRange(0, 1), default=0.9, show_default=True,
+@click.option("--share", metavar="S", type=click.FloatRange(0, 1), default=0.9, show_default=True, callback=_number,
               help="Least share of elements per class, and of equal properties.")  # fmt: skip
 @click.option("--json", "json_wanted", is_flag=True, help="Print one JSON document.")
 def compare(first: Path, second: Path, tolerance: float, share: float, json_wanted: bool) -> None:

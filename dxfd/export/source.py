@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,7 +159,7 @@ class Source:
             SourceMissingError: no such file.
             NotADatabaseError: it is none of ours, or a conversion that is not finished.
         """
-        if not path.is_file():
+        if not os.path.isfile(path):  # noqa: PTH113  unlike Path.is_file, no error for a name that is too long
             raise SourceMissingError(f"there is no database {path}")
         self.path = path
         self._uri = f"{path.absolute().as_uri()}?mode=ro"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,9 +30,15 @@ def building(output: Path, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
         raise OutputNotWritableError(f"there is no folder {folder}", hint="make it first, or choose another output")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputNotWritableError(f"this user may not write in {folder}")
-    if output.is_dir():
+    try:
+        kind = output.stat().st_mode
+    except FileNotFoundError:
+        kind = None
+    except OSError as error:  # a name that is too long, links in a circle
+        raise translated(error, output) from error
+    if kind is not None and stat.S_ISDIR(kind):
         raise OutputForeignError(f"{output} is a folder", hint="give the name of the file")
-    if output.exists() and not is_ours(output):
+    if kind is not None and not (stat.S_ISREG(kind) and is_ours(output)):  # a pipe would be waited for
         raise OutputForeignError(f"{output} exists and was not written by such an export")
     partial = output.with_name(f"{output.name}.{os.getpid()}.partial")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import sqlite3
 import subprocess
 import tomllib
@@ -200,3 +201,48 @@ def test_the_installed_command_knows_the_verbs(sandbox):
     said = sandbox.run("dxfd", "templates", "explain", "A-DOOR", "LINE").stdout
     assert "IfcDoor" in said
     assert isinstance(sandbox.run("dxfd", "templates", "--help"), subprocess.CompletedProcess)
+
+
+@pytest.mark.parametrize("suffix", [".toml", ".db"])
+def test_rules_that_do_not_fit_on_the_disk_leave_no_file(capsys, tmp_path, suffix):
+    out = tmp_path / f"rules{suffix}"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, limits[1]))
+    try:
+        assert call(["templates", "export", str(out)]) == 73
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
+    assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["templates export {0}", "compare {0} {0}"])
+def test_names_that_are_too_long_are_told(capsys, words):
+    assert call(words.format("x" * 300 + ".db").split()) in {66, 73}
+    assert "E_INTERNAL" not in capsys.readouterr().err
+
+
+def test_of_two_databases_the_damaged_one_is_named(capsys, tmp_path, source):
+    whole = convert(source).output
+    damaged = tmp_path / "damaged.db"
+    with closing(sqlite3.connect(damaged)) as database, database:
+        database.execute("CREATE TABLE elements_meta (id, guid)")
+    for pair in ((damaged, whole), (whole, damaged)):
+        assert str(damaged) in document(capsys, "compare", *pair, code=66)["error"]["message"]
+
+
+def test_elements_without_a_place_are_paired_with_none(capsys, tmp_path, source):
+    whole = convert(source).output
+    other = tmp_path / "other.db"
+    with closing(sqlite3.connect(other)) as database, database:
+        database.execute("CREATE TABLE elements_meta (guid, ifc_class)")
+        database.execute("CREATE TABLE element_transforms (guid, center_x, center_y, center_z)")
+        database.execute("INSERT INTO elements_meta VALUES ('a', 'IfcWall'), ('b', 'IfcWall')")
+        database.execute("INSERT INTO element_transforms VALUES ('a', NULL, NULL, NULL), ('b', 'far', 0, 0)")
+    assert document(capsys, "compare", other, whole, code=1)["paired_by"] == {"guid": 0, "handle": 0, "place": 0}
+
+
+@pytest.mark.parametrize("option", ["--tolerance", "--share"])
+def test_what_is_no_number_is_no_tolerance(capsys, source, option):
+    output = convert(source).output
+    assert "nan" in document(capsys, "compare", output, output, option, "nan", code=2)["error"]["message"]

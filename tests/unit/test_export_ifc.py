@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import sqlite3
 from pathlib import Path
@@ -322,3 +323,16 @@ def test_openings_of_another_discipline_than_their_doors_are_valid(checked, tmp_
         counts = ifc_of(run.output, tmp_path / f"{code}.ifc", discipline=code).counts
         assert counts.get("openings", 0) == (2 if code == "STR" else 0)
         assert checked(tmp_path / f"{code}.ifc")["issues"] == {}
+
+
+@pytest.mark.parametrize(("verb", "ending"), [("ifc", "ifc"), ("glb", "glb"), ("db", "db")])
+def test_an_export_into_a_pipe_is_refused_and_not_waited_for(building, tmp_path, capsys, verb, ending):
+    pipe = tmp_path / f"pipe.{ending}"
+    os.mkfifo(pipe)
+    assert call(["export", verb, str(building), str(pipe)]) == 73
+    assert "E_OUTPUT_FOREIGN" in capsys.readouterr().err
+
+
+def test_an_output_whose_name_is_too_long_is_told(building, tmp_path, capsys):
+    assert call(["export", "ifc", str(building), str(tmp_path / ("x" * 300 + ".ifc"))]) == 73
+    assert "E_OUTPUT_NOT_WRITABLE" in capsys.readouterr().err

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from dxfd.cli.templates.shared import json_option, load, rules_option
+from dxfd.cli.templates.shared import json_option, load, refuse_existing, rules_option, write_whole
 from dxfd.cli.text import as_json
 from dxfd.contract.human import counted, safe
-from dxfd.errors import OutputError, OutputNotWritableError, UsageError
+from dxfd.errors import UsageError
 
 
 @click.command()
@@ -27,16 +27,18 @@ def export(out: Path, rules: Path | None, json_wanted: bool) -> None:
 
     if out.suffix.lower() not in {".toml", ".db"}:
         raise UsageError(f"{out} must end in .toml or .db")
-    if out.exists():
-        raise OutputError(f"{out} is there already", hint="name another file, or remove it first")
+    refuse_existing(out)
     loaded = load(rules)
     if out.suffix.lower() == ".db":
-        written, what = write_library(out, loaded.rules, loaded.disciplines, source=loaded.source), "template"
+        counts: list[int] = []
+        write_whole(
+            out,
+            lambda at: counts.append(write_library(at, loaded.rules, loaded.disciplines, source=loaded.source)),
+        )
+        written, what = counts[0], "template"
     else:
-        try:
-            out.write_text(document(loaded.rules, loaded.disciplines, head=loaded.source), encoding="utf-8")
-        except OSError as error:
-            raise OutputNotWritableError(f"{out} cannot be written: {error.strerror}") from None
+        text = document(loaded.rules, loaded.disciplines, head=loaded.source)
+        write_whole(out, lambda at: at.write_text(text, encoding="utf-8"))
         written, what = len(loaded.rules), "rule"
     if json_wanted:
         click.echo(as_json({"ok": True, "out": str(out), f"{what}s": written}))

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import click
 
-from dxfd.cli.templates.shared import json_option
+from dxfd.cli.templates.shared import json_option, refuse_existing, write_whole
 from dxfd.cli.text import as_json
 from dxfd.contract.human import counted, safe
-from dxfd.errors import OutputError, OutputNotWritableError
 
 
 @click.command("import")
@@ -21,16 +20,12 @@ def import_rules(library: Path, out: Path, json_wanted: bool) -> None:
     from dxfd.convert.match.load import load_rules
     from dxfd.convert.match.write_toml import document
 
-    if out.exists():
-        raise OutputError(f"{out} is there already", hint="name another file, or remove it first")
+    refuse_existing(out)
     loaded = load_rules(library)
     usual = load_rules(None).disciplines
     words = () if loaded.disciplines == usual else loaded.disciplines
     text = document(loaded.rules, words, head=f"Rules of {library.name}")
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputNotWritableError(f"{out} cannot be written: {error.strerror}") from None
+    write_whole(out, lambda at: at.write_text(text, encoding="utf-8"))
     if json_wanted:
         click.echo(as_json({"ok": True, "out": str(out), "rules": len(loaded.rules), "notes": list(loaded.notes)}))
         return

@@ -1,12 +1,15 @@
-"""What verbs of `dxfd templates` have in common: which rules they speak of, and how JSON is asked for."""
+"""What verbs of `dxfd templates` have in common: which rules they speak of, how JSON is asked for, files they write."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from dxfd.errors import OutputError
 
 if TYPE_CHECKING:
     from dxfd.convert.match.engine import RuleSet
@@ -40,3 +43,26 @@ def load(path: Path | None) -> RuleSet:
         chosen = load_settings().settings.templates
         path = Path(chosen) if chosen else None
     return load_rules(path)
+
+
+def refuse_existing(out: Path) -> None:
+    """Raise where something stands already: these verbs replace nothing.
+
+    Raises:
+        OutputError: it does.
+    """
+    if os.path.lexists(out):
+        raise OutputError(f"{out} is there already", hint="name another file, or remove it first")
+
+
+def write_whole(out: Path, write: Callable[[Path], object]) -> None:
+    """Let a function write a file beside its place, which gets its name when all of it is on the disk.
+
+    Raises:
+        OutputError: it cannot be written.
+        DiskFullError: the disk is full.
+    """
+    from dxfd.export.target import building
+
+    with building(out, lambda _: False) as partial:
+        write(partial)

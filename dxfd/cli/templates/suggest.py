@@ -6,10 +6,9 @@ from pathlib import Path
 
 import click
 
-from dxfd.cli.templates.shared import json_option, load, rules_option
+from dxfd.cli.templates.shared import json_option, load, refuse_existing, rules_option, write_whole
 from dxfd.cli.text import as_json, table
 from dxfd.contract.human import count, counted
-from dxfd.errors import OutputError, OutputNotWritableError
 
 
 @click.command()
@@ -23,8 +22,8 @@ def suggest(drawings: tuple[Path, ...], out: Path | None, rules: Path | None, js
     from dxfd.convert.review.suggest import suggest as suggested
     from dxfd.convert.review.survey import survey
 
-    if out is not None and out.exists():
-        raise OutputError(f"{out} is there already", hint="name another file, or remove it first")
+    if out is not None:
+        refuse_existing(out)
     loaded = load(rules)
     groups = suggested([survey(path) for path in drawings], loaded)
     proposed = [group for group in groups if group.rule is not None]
@@ -34,10 +33,7 @@ def suggest(drawings: tuple[Path, ...], out: Path | None, rules: Path | None, js
         text = document(reversed(unique.values()), [], head=head).replace(
             "version = 1\n", 'version = 1\nextends = "default"\n', 1
         )
-        try:
-            out.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise OutputNotWritableError(f"{out} cannot be written: {error.strerror}") from None
+        write_whole(out, lambda at: at.write_text(text, encoding="utf-8"))
     if json_wanted:
         listed = [
             {

@@ -32,7 +32,7 @@ _VERSION: Final = "1.0.0"
 def write_library(
     path: Path, rules: Iterable[Rule], disciplines: Iterable[DisciplineWords] = (), *, source: str
 ) -> int:  # fmt: skip
-    """Write a new library and return how many templates are in it.
+    """Write a new library and return how many templates are in it; what an error leaves is the caller's to remove.
 
     Raises:
         OutputError: the file is there already, or cannot be written.

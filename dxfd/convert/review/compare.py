@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from msgspec import Struct, field, to_builtins
 
-from dxfd.convert.review.opened import columns, opened, tables
+from dxfd.convert.review.opened import columns, opened, tables, telling
 
 LEAST_SHARE: Final = 0.9
 MOST_DELTA_M: Final = 0.5
@@ -109,13 +109,23 @@ def compare(
     """
     out = Comparison(first=str(first), second=str(second), tolerance_m=tolerance_m, least_share=least_share)
     with opened(first) as a, opened(second) as b:
-        out.classes = _classes(a, b)
-        known = [column for column in _FIELDS if column in columns(a, "elements_meta") & columns(b, "elements_meta")]
-        left, right = _elements(a, known), _elements(b, known)
+        with telling(first):
+            mine, have, named = _counts(a), columns(a, "elements_meta"), tables(a)
+        with telling(second):
+            theirs, have, named = _counts(b), have & columns(b, "elements_meta"), named & tables(b)
+        out.classes = _classes(mine, theirs)
+        known = [column for column in _FIELDS if column in have]
+        with telling(first):
+            left = _elements(a, known)
+        with telling(second):
+            right = _elements(b, known)
         pairs = _pairs(left, right, out)
         _measure(pairs, known, out)
-        if {"element_properties"} <= tables(a) & tables(b):
-            out.properties = _properties(a, b, pairs)
+        if "element_properties" in named:
+            with telling(second):
+                kept = set(b.execute("SELECT guid, name, value FROM element_properties"))
+            with telling(first):
+                out.properties = _properties(a, kept, pairs)
     return out
 
 
@@ -127,11 +137,15 @@ class _Element(Struct, frozen=True):
     ifc_class: str
 
 
-def _classes(a: sqlite3.Connection, b: sqlite3.Connection) -> list[ClassCount]:
-    query = "SELECT ifc_class, COUNT(*) FROM elements_meta GROUP BY ifc_class"
-    counts = [Counter(dict(database.execute(query).fetchall())) for database in (a, b)]
-    names = sorted(counts[0].keys() | counts[1].keys(), key=lambda name: (-max(c[name] for c in counts), str(name)))
-    return [ClassCount(ifc_class=str(name), first=counts[0][name], second=counts[1][name]) for name in names]
+def _counts(database: sqlite3.Connection) -> Counter[Any]:
+    return Counter(
+        dict(database.execute("SELECT ifc_class, COUNT(*) FROM elements_meta GROUP BY ifc_class").fetchall())
+    )
+
+
+def _classes(mine: Counter[Any], theirs: Counter[Any]) -> list[ClassCount]:
+    names = sorted(mine.keys() | theirs.keys(), key=lambda name: (-max(mine[name], theirs[name]), str(name)))
+    return [ClassCount(ifc_class=str(name), first=mine[name], second=theirs[name]) for name in names]
 
 
 def _elements(database: sqlite3.Connection, known: list[str]) -> list[_Element]:
@@ -144,9 +158,11 @@ def _elements(database: sqlite3.Connection, known: list[str]) -> list[_Element]:
         row = database.execute("SELECT offset_x, offset_y, offset_z FROM coordinate_metadata").fetchone()
         offset = tuple(row) if row else offset
     more = "".join(f", m.{column}" for column in known)
+    placed = " AND ".join(f"typeof(t.center_{axis}) IN ('real', 'integer')" for axis in "xyz")
     query = (
         f"SELECT m.guid, {path}, {handle}, m.ifc_class, t.center_x, t.center_y, t.center_z{more}"
-        " FROM elements_meta m JOIN element_transforms t ON t.guid = m.guid ORDER BY m.guid"
+        " FROM elements_meta m JOIN element_transforms t ON t.guid = m.guid"
+        f" WHERE {placed} ORDER BY m.guid"
     )
     return [
         _Element(
@@ -225,10 +241,9 @@ def _measure(pairs: Pairs, known: list[str], out: Comparison) -> None:
         out.fields[column] = sum((a.values[k] or None) == (b.values[k] or None) for a, b in pairs) / len(pairs)
 
 
-def _properties(a: sqlite3.Connection, b: sqlite3.Connection, pairs: Pairs) -> float | None:
+def _properties(a: sqlite3.Connection, theirs: set[tuple[Any, ...]], pairs: Pairs) -> float | None:
     """Return how many of the first's properties the second has too; None if it has none."""
     partner = {first.guid: second.guid for first, second in pairs}
-    theirs = set(b.execute("SELECT guid, name, value FROM element_properties"))
     total = same = 0
     for guid, name, value in a.execute("SELECT guid, name, value FROM element_properties"):
         if guid in partner:

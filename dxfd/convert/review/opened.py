@@ -20,13 +20,30 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         SourceMissingError: there is none.
         SourceUnreadableError: it is no database with elements.
     """
-    if not path.is_file():
-        raise SourceMissingError(f"no such database: {path}")
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)) as database:
-            if "elements_meta" not in tables(database):
-                raise SourceUnreadableError(f"{path} has no table elements_meta: it is no result of a conversion")
-            yield database
+        there = path.is_file()
+    except OSError as error:  # a name that is too long
+        raise SourceUnreadableError(f"{path} cannot be read: {error.strerror}") from None
+    if not there:
+        raise SourceMissingError(f"no such database: {path}")
+    with (
+        telling(path),
+        closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)) as database,
+    ):
+        if "elements_meta" not in tables(database):
+            raise SourceUnreadableError(f"{path} has no table elements_meta: it is no result of a conversion")
+        yield database
+
+
+@contextmanager
+def telling(path: Path) -> Iterator[None]:
+    """Name the database that could not be read, where several are open.
+
+    Raises:
+        SourceUnreadableError: SQLite met an error.
+    """
+    try:
+        yield
     except sqlite3.Error as error:
         raise SourceUnreadableError(f"{path}: {error}") from None
 
