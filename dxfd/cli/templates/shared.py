@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from dxfd.errors import OutputError
+from dxfd.errors import OutputError, OutputNotWritableError
 
 if TYPE_CHECKING:
     from dxfd.convert.match.engine import RuleSet
@@ -60,9 +61,15 @@ def write_whole(out: Path, write: Callable[[Path], object]) -> None:
 
     Raises:
         OutputError: it cannot be written.
-        DiskFullError: the disk is full.
     """
-    from dxfd.export.target import building
-
-    with building(out, lambda _: False) as partial:
+    partial = out.with_name(f"{out.name}.{os.getpid()}.partial")
+    try:
         write(partial)
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        partial.rename(out)
+    except OSError as error:
+        raise OutputNotWritableError(f"{out} cannot be written: {error.strerror or error}") from None
+    finally:
+        with suppress(OSError):  # what cannot be removed is told by the error that is on its way
+            partial.unlink(missing_ok=True)
