@@ -75,7 +75,9 @@ def export_db(source: Source, output: Path, dialect: Dialect, frame: Frame | Non
                 _write(connection, source, dialect, chosen)
         except sqlite3.Error as error:
             if "full" in str(error):
-                raise DiskFullError(f"the disk of {output.parent} is full") from error
+                raise DiskFullError(
+                    f"the disk of {output.parent} is full", hint="free some space and export again"
+                ) from error
             raise OutputError(f"{output}: {error}") from error
         size = partial.stat().st_size
     return Written(path=output, bytes=size, elements=source.facts.elements)

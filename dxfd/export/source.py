@@ -169,7 +169,7 @@ class Source:
             raise NotADatabaseError(f"{path} cannot be opened: {error}") from error
         try:
             self.facts = self._facts()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, TypeError, ValueError) as error:  # the report is no JSON, the offset no number
             self.close()
             raise NotADatabaseError(f"{path} is not a result of dxfd: {error}") from error
         except BaseException:
@@ -179,8 +179,15 @@ class Source:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> None:
+        """Close it; what SQLite met on the way is damage of this file.
+
+        Raises:
+            NotADatabaseError: SQLite met an error.
+        """
         self.close()
+        if isinstance(error, sqlite3.Error):
+            raise NotADatabaseError(f"{self.path} cannot be read: {error}") from error
 
     def close(self) -> None:
         """Let go of the file."""

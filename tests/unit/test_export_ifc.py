@@ -336,3 +336,21 @@ def test_an_export_into_a_pipe_is_refused_and_not_waited_for(building, tmp_path,
 def test_an_output_whose_name_is_too_long_is_told(building, tmp_path, capsys):
     assert call(["export", "ifc", str(building), str(tmp_path / ("x" * 300 + ".ifc"))]) == 73
     assert "E_OUTPUT_NOT_WRITABLE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE elements_meta SET discipline = CAST(x'45ff43' AS TEXT) WHERE id = 2",
+        "UPDATE run_report SET value = '{'",
+    ],
+)
+def test_damaged_words_of_a_database_are_told(building, tmp_path, capsys, damage):
+    broken = tmp_path / "broken.db"
+    broken.write_bytes(building.read_bytes())
+    with contextlib.closing(sqlite3.connect(broken)) as database, database:
+        assert database.execute(damage).rowcount > 0
+    for verb in ("ifc", "glb"):
+        assert call(["export", verb, str(broken), str(tmp_path / f"out.{verb}")]) != 0
+        assert "E_NOT_A_DATABASE" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["broken.db"]
