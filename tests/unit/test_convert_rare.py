@@ -157,6 +157,7 @@ def spline(*tags: tuple[int, object]) -> str:
 
 
 POINTS = [t for x, y in ((0, 0), (1000, 2000), (2000, -1000), (3000, 0)) for t in ((10, x), (20, y), (30, 0))]
+FIT = [(code + 1, value) for code, value in POINTS]
 
 
 @pytest.mark.parametrize(
@@ -166,10 +167,23 @@ POINTS = [t for x, y in ((0, 0), (1000, 2000), (2000, -1000), (3000, 0)) for t i
         ([(70, 8), (71, 3), *((40, k) for k in (0, 0, 1, 1)), *POINTS], ("element", "mended")),
         ([(70, 8), (71, 3), *((40, k) for k in (0, 0, 0, 0, 1, 1, 0, 1)), *POINTS], ("element", "mended")),
         ([(70, 8), (71, 3), *((40, k) for k in (0, 0, 0, 0, 1, 1, 1, 1)), *POINTS, (41, -1.0)], ("element", "mended")),
-        ([(70, 8), (71, 3), *((t[0] + 1, t[1]) for t in POINTS)], ("element", "")),
+        ([(70, 8), (71, 3), *FIT], ("element", "")),
+        ([(70, 8), (71, 3), *FIT[:3], *FIT, *FIT[-3:]], ("element", "")),
         ([(70, 8), (71, 3), *POINTS[:3]], ("error", "faulty_entity")),
+        ([(70, 8), (71, 3), *FIT[:3], *FIT[:3], *FIT[:3]], ("error", "faulty_entity")),
+        ([(70, 8), (71, 3), *FIT[:3], (11, 1e-300), (21, 0), (31, 0), *FIT[-3:]], ("error", "faulty_entity")),
     ],
-    ids=["sound", "few knots", "falling knots", "a weight", "fit points", "one point"],
+    ids=[
+        "sound",
+        "few knots",
+        "falling knots",
+        "a weight",
+        "fit points",
+        "fit points twice",
+        "one point",
+        "one fit point",
+        "too near",
+    ],
 )
 def test_splines_are_mended_where_their_points_are_known(tmp_path, tags, wanted):
     found = convert(tmp_path, cv.write(tmp_path / "a.dxf", cv.drawing(spline(*tags))))

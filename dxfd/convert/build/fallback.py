@@ -91,16 +91,25 @@ def shape(kind: str, raw: bytes, codec: str, metres: float, means: Means = PLAIN
 def fit_curve(points: Any, tangents: Any) -> Curve:
     """Return the curve that CAD programs draw through fit points, with the directions at its ends if they are given.
 
+    A point that stands twice counts once.
+
     Raises:
-        ValueError: there are fewer than two points.
+        ValueError: there are fewer than two points, or none can be drawn through them.
     """
     from ezdxf.math import fit_points_to_cad_cv
 
-    if len(points) < 2:
-        raise ValueError(f"a spline through {len(points)} points")
-    if len(points) == 2 and not len(tangents):
-        return Curve(1, _three(points), np.array([0.0, 0.0, 1.0, 1.0]), np.empty(0))
-    made = fit_points_to_cad_cv(_three(points).tolist(), tangents=_three(tangents).tolist() if len(tangents) else None)
+    if not len(points):
+        raise ValueError("a spline through no points")
+    given = _three(points)
+    given = given[np.concatenate([[True], (given[1:] != given[:-1]).any(axis=1)])]
+    if len(given) < 2:
+        raise ValueError("a spline through one point")
+    if len(given) == 2 and not len(tangents):
+        return Curve(1, given, np.array([0.0, 0.0, 1.0, 1.0]), np.empty(0))
+    try:
+        made = fit_points_to_cad_cv(given.tolist(), tangents=_three(tangents).tolist() if len(tangents) else None)
+    except (ArithmeticError, LookupError) as error:  # distances that vanish beside others
+        raise ValueError(f"no spline goes through these points: {error}") from error
     return Curve(
         made.degree, np.array([tuple(v) for v in made.control_points]), np.array(made.knots()), np.array(made.weights())
     )
