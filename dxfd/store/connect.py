@@ -100,11 +100,17 @@ class Database:
     def _put_back(self) -> str:
         """Write what this connection holds to a file of its own and give that the database's name if it is free."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Into the file that is gone, which may be moved back; and a log that is left would be played into another file.
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         kept = self.path.with_name(f"{self.path.name}.kept-{os.getpid()}-{time.time_ns()}")
         os.close(os.open(kept, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        with closing(sqlite3.connect(kept, isolation_level=None)) as copy:
-            self._connection.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE").fetchall()
+        try:
+            with closing(sqlite3.connect(kept, isolation_level=None)) as copy:
+                self._connection.backup(copy)
+                copy.execute("PRAGMA journal_mode = DELETE").fetchall()
+        except BaseException:  # no room, perhaps: it is tried again, and half a copy each time would not make any
+            kept.unlink(missing_ok=True)
+            raise
         if not self.path.exists():
             for name in ("-wal", "-shm"):  # of the file that is gone: SQLite would play it into this one
                 self.path.with_name(f"{self.path.name}{name}").unlink(missing_ok=True)

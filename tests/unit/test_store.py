@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import re
+import resource
 import sqlite3
 from contextlib import closing
 
@@ -20,6 +21,7 @@ from dxfd.errors import (
     StoreCorruptError,
     StoreError,
     StoreNewerError,
+    StoreRemovedError,
 )
 from dxfd.store import sql
 from dxfd.store.connect import open_database
@@ -233,6 +235,48 @@ def test_the_queues_flag_survives_a_restart(tmp_path, queue):
     again = open_queue(tmp_path / "queue.db")
     assert again.listing.paused() is True
     again.close()
+
+
+def test_a_queue_that_was_moved_away_is_whole_when_it_is_moved_back(tmp_path):
+    path, away = tmp_path / "queue.db", tmp_path / "away"
+    with closing(open_queue(path)) as queue:
+        job = queue.jobs.submit(new(1))[0]
+        path.rename(away)
+        with pytest.raises(StoreRemovedError, match="put back"):
+            queue.guard()
+    away.replace(path)
+    with closing(open_queue(path)) as queue:
+        assert queue.jobs.get(job.id).source == job.source
+
+
+def test_the_log_of_a_queue_that_was_replaced_is_not_played_into_the_other(tmp_path):
+    path, other = tmp_path / "queue.db", tmp_path / "other"
+    with closing(open_queue(other)) as queue:
+        theirs = queue.jobs.submit(new(7))[0]
+    with closing(open_queue(path)) as queue:
+        queue.jobs.submit(new(1))
+        queue.jobs.submit(new(2))
+        other.replace(path)
+        with pytest.raises(StoreRemovedError, match="another file has its name"):
+            queue.guard()
+    with closing(open_queue(path)) as queue:
+        assert [row.source for row in queue.listing.runnable(9, smallest_first=False)] == [theirs.source]
+
+
+def test_a_queue_that_finds_no_room_to_be_put_back_leaves_no_half_copies(tmp_path):
+    path = tmp_path / "queue.db"
+    with closing(open_queue(path)) as queue:
+        queue.jobs.submit(new(1))
+    with closing(open_queue(path)) as queue:
+        path.unlink()
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (32 << 10, before[1]))  # SIGXFSZ is ignored by Python: EFBIG
+        try:
+            with pytest.raises(StoreError):
+                queue.guard()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert not list(tmp_path.glob("*.kept-*"))
 
 
 def test_a_full_disk_changes_nothing_and_is_named(tmp_path):
