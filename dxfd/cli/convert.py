@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import msgspec
 
+from dxfd.cli import streams
 from dxfd.cli.choices import again as again_chosen
 from dxfd.cli.choices import choice_options, chosen_of, fields_of
 from dxfd.cli.interrupts import SHOW_CURSOR, Interrupts
@@ -434,9 +435,9 @@ def _tell_error(error: DxfdError, chosen: _Chosen, *, exit_code: int | None = No
         fields = {"code": error.code, "message": error.message, "hint": error.hint, "exit_code": code}
         _write_json({"ok": False, "error": fields})
         return
-    sys.stderr.write(f"error: {safe(error.message)} [{error.code}]\n")
+    streams.say(f"error: {safe(error.message)} [{error.code}]\n")
     if error.hint:
-        sys.stderr.write(f"  hint: {safe(error.hint)}\n")
+        streams.say(f"  hint: {safe(error.hint)}\n")
 
 
 def _write_json(value: dict[str, Any]) -> None:

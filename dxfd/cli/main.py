@@ -6,7 +6,6 @@ Owns the last resort for errors: one line with a code, a hint, the exit code of 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
@@ -18,8 +17,9 @@ from typing import Final
 import click
 
 from dxfd import __version__
+from dxfd.cli import streams
 from dxfd.cli.lazy import LazyGroup
-from dxfd.errors import DxfdError, UsageError
+from dxfd.errors import DiskFullError, DxfdError, UsageError
 
 COMMANDS: Final = {
     "run": ("dxfd.cli.run", "run", "Run the daemon."),
@@ -41,18 +41,14 @@ def group() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with a status of the table."""
+    streams.stand_in()
     code = call(arguments)
+    failed = streams.flush()
+    if failed is not None and code == 0:
+        code = 141 if isinstance(failed, BrokenPipeError) else _unprinted(failed)
     if "pyarrow" in sys.modules:
-        _leave(code)
+        os._exit(code)  # after a conversion, taking modules and arrays apart one by one costs 45 ms
     sys.exit(code)
-
-
-def _leave(code: int) -> None:
-    """End at once after a conversion: taking modules and arrays apart one by one costs 45 ms."""
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
 
 
 def call(arguments: list[str] | None = None) -> int:
@@ -60,8 +56,10 @@ def call(arguments: list[str] | None = None) -> int:
     as_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
     try:
         result = group.main(args=arguments, prog_name="dxfd", standalone_mode=False)
+    except SystemExit as leaving:  # commands end by it, with a number or nothing
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except click.exceptions.Abort:
-        print("interrupted", file=sys.stderr)
+        streams.say("interrupted\n")
         return 130
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
@@ -74,12 +72,14 @@ def call(arguments: list[str] | None = None) -> int:
         return tell(error, as_json=as_json)
     except BrokenPipeError:
         # The reader of our stdout has gone (`dxfd errors | head`); Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.drop(sys.stdout)
         return 141
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        streams.say("interrupted\n")
         return 130
     except Exception as error:  # noqa: BLE001  (the last resort of a process: told in one line, its stack kept)
+        if isinstance(error, OSError) and error.errno in streams.NO_ROOM:
+            return _unprinted(error)
         return tell_unexpected(error)
     return result if isinstance(result, int) else 0
 
@@ -90,10 +90,21 @@ def tell(error: DxfdError, *, as_json: bool = False) -> int:
         fields = {"code": error.code, "message": error.message, "hint": error.hint, "exit_code": error.exit_code}
         print(json.dumps({"ok": False, "error": fields}, ensure_ascii=False))
         return error.exit_code
-    print(f"error: {error.message} [{error.code}]", file=sys.stderr)
+    streams.say(f"error: {error.message} [{error.code}]\n")
     if error.hint:
-        print(f"  hint: {error.hint}", file=sys.stderr)
+        streams.say(f"  hint: {error.hint}\n")
     return error.exit_code
+
+
+def _unprinted(error: OSError) -> int:
+    """Tell that what is printed finds no room, on stderr even of a document; files have errors of their own."""
+    streams.drop(sys.stdout)
+    return tell(
+        DiskFullError(
+            f"the output cannot be written: {error.strerror}",
+            hint="what the command made is there; print to a place with room",
+        )
+    )
 
 
 def tell_unexpected(error: Exception) -> int:
@@ -106,7 +117,7 @@ def tell_unexpected(error: Exception) -> int:
     except OSError:
         pass
     words = str(error).splitlines()[0][:200] if str(error) else ""
-    print(f"error: unexpected {type(error).__name__}: {words} [{DxfdError.code}]", file=sys.stderr)
+    streams.say(f"error: unexpected {type(error).__name__}: {words} [{DxfdError.code}]\n")
     if where:
-        print(f"  hint: the stack is in {Path(where)}; please report it", file=sys.stderr)
+        streams.say(f"  hint: the stack is in {Path(where)}; please report it\n")
     return DxfdError.exit_code

@@ -5,10 +5,10 @@ Takes the events of dxfd.convert.types; holds no conversion state. rich is impor
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
+from dxfd.cli import streams
 from dxfd.contract.human import count, duration, percent, rate, size
 
 if TYPE_CHECKING:
@@ -71,8 +71,7 @@ class Lines(Silence):
 
     def note(self, text: str) -> None:
         """Write it."""
-        sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
+        streams.say(f"{text}\n")
 
 
 class Bar:
