@@ -92,7 +92,7 @@ def report_of(attempt: Attempt) -> bytes | None:
         _finish(path)
         document["ledger"] = [dict(zip(_LEDGER, row, strict=True)) for row in rows]
         return msgspec.json.encode(bounded(document | {"output": str(path), "output_bytes": path.stat().st_size}))
-    except (OSError, sqlite3.Error, ValueError):
+    except (OSError, sqlite3.Error, ValueError, TypeError, RecursionError):  # or it is another program's, or damaged
         return None
 
 

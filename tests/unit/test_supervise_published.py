@@ -71,6 +71,15 @@ def test_nor_is_what_is_no_output(tmp_path, content):
     assert report_of(Attempt(token="t", output=str(tmp_path / "a.db"), run_key="q/1", since=SINCE)) is None
 
 
+@pytest.mark.parametrize("value", [None, 5, b"\xff", "[" * 200_000, "{"])
+def test_nor_is_another_programs_that_has_such_a_table(tmp_path, value):
+    with closing(sqlite3.connect(tmp_path / "a.db")) as database:
+        database.execute("CREATE TABLE run_report (key, value)")
+        database.execute("INSERT INTO run_report VALUES ('run_key', ?)", [value])
+        database.commit()
+    assert report_of(Attempt(token="t", output=str(tmp_path / "a.db"), run_key="q/1", since=SINCE)) is None
+
+
 def test_a_look_blocks_nobody_and_tells_when_it_is_done(tmp_path):
     told = threading.Event()
     outputs = Outputs(told.set, timeout_s=60)
