@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -17,8 +18,8 @@ from dxfd.convert.write import bodies, finish, guid
 from dxfd.convert.write.database import Database
 from dxfd.convert.write.output import Lock, check_target, discard, partial_of, publish, read_checkpoint, sound
 from dxfd.convert.write.rtree import CELLS, load, pack
-from dxfd.convert.write.spool import BoxSpool, outward
-from dxfd.errors import OutputBusyError, OutputError, OutputForeignError, OutputNotWritableError
+from dxfd.convert.write.spool import BoxSpool, let_go, outward, scratch
+from dxfd.errors import DiskFullError, OutputBusyError, OutputError, OutputForeignError, OutputNotWritableError
 from tests.support import convert as cv
 
 # --- identifiers ------------------------------------------------------------------------------------------------
@@ -65,6 +66,29 @@ def test_an_identifier_is_told_from_its_double():
 
 
 # --- the R-tree -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def little_room():
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (32 << 10, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_boxes_that_find_no_room_are_a_full_disk_to_the_end(tmp_path, little_room):
+    middle = np.ones((50, 3))
+    with pytest.raises(DiskFullError), contextlib.closing(BoxSpool(tmp_path)) as spool:
+        for _ in range(100):
+            spool.add(middle, middle)
+
+
+def test_a_scratch_file_that_finds_no_room_for_its_rest_is_closed(tmp_path, little_room):
+    file = scratch(tmp_path, "rest")
+    file.write(bytes(32 << 10))
+    file.write(b"rest")
+    let_go(file)
+    assert file.closed
 
 
 @pytest.mark.parametrize("count", [0, 1, CELLS, CELLS + 1, CELLS**2, CELLS**2 + 1, 10_000])

@@ -15,7 +15,7 @@ from typing import IO, Final
 
 from dxfd.convert.explode.pieces import Piece
 from dxfd.convert.patience import Waiting
-from dxfd.convert.write.spool import scratch
+from dxfd.convert.write.spool import let_go, scratch
 from dxfd.errors import DiskFullError, OutputNotWritableError
 
 MEMORY_BYTES: Final = 64 << 20
@@ -66,7 +66,7 @@ class Shelf:
     def close(self) -> None:
         """Give the file's room back."""
         if self._file is not None:
-            self._file.close()
+            let_go(self._file)
             self._file = None
 
     def _hold(self, key: Hashable, pieces: Pieces) -> None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from msgspec import Struct
 
 from dxfd.convert.write.database import Database
-from dxfd.convert.write.spool import Boxes, BoxSpool, scratch
+from dxfd.convert.write.spool import Boxes, BoxSpool, let_go, scratch
 from dxfd.errors import DiskFullError
 
 CELLS: Final = 51
@@ -48,7 +48,7 @@ class Packed(Struct):
 
     def close(self) -> None:
         """Give the file's room back."""
-        self.file.close()
+        let_go(self.file)
 
 
 def pack(spool: BoxSpool) -> Packed:

@@ -6,6 +6,7 @@ resumed run has only its own: then the database is read.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,12 @@ def outward(center: Floats, size: Floats) -> Boxes:
 def scratch(folder: Path, what: str) -> IO[bytes]:
     """Return a nameless file in the output's folder: it goes with the process, however that ends."""
     return tempfile.TemporaryFile(dir=folder, prefix=f".dxfd-{what}-")
+
+
+def let_go(file: IO[bytes]) -> None:
+    """Close a scratch file. What it has not written yet is wanted by nobody, and would hide that there is no room."""
+    with contextlib.suppress(OSError):
+        file.close()
 
 
 class BoxSpool:
@@ -94,4 +101,4 @@ class BoxSpool:
     def close(self) -> None:
         """Give the file's room back."""
         if self._file is not None:
-            self._file.close()
+            let_go(self._file)
