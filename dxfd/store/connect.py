@@ -88,13 +88,15 @@ class Database:
         Raises:
             StoreRemovedError: it is not. What this connection holds was put back under its name, or beside it where
                 another file has the name.
+            StoreFailingError: the disk does not say.
+            StoreError: it cannot be looked at, or cannot be put back.
         """
-        try:
-            if self._identity == _identity(self.path):
-                return
-        except FileNotFoundError:
-            pass
         with translated(self.path):
+            try:
+                if self._identity == _identity(self.path):
+                    return
+            except FileNotFoundError:
+                pass
             raise StoreRemovedError(f"the queue database {self.path} was removed or replaced; {self._put_back()}")
 
     def _put_back(self) -> str:

@@ -263,6 +263,16 @@ def test_the_log_of_a_queue_that_was_replaced_is_not_played_into_the_other(tmp_p
         assert [row.source for row in queue.listing.runnable(9, smallest_first=False)] == [theirs.source]
 
 
+def test_a_queue_that_cannot_be_looked_at_any_more_is_told_by_code(tmp_path):
+    folder = tmp_path / "state"
+    folder.mkdir()
+    with closing(open_queue(folder / "queue.db")) as queue:
+        folder.rename(tmp_path / "away")
+        folder.touch()  # a file where the folder was
+        with pytest.raises(StoreError, match="cannot be opened"):
+            queue.guard()
+
+
 def test_a_queue_that_finds_no_room_to_be_put_back_leaves_no_half_copies(tmp_path):
     path = tmp_path / "queue.db"
     with closing(open_queue(path)) as queue:
