@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import time
 from pathlib import Path
 
 import ezdxf
@@ -11,6 +12,9 @@ import pytest
 
 from dxfd.convert.pipeline import convert
 from dxfd.convert.read.binary import text
+from dxfd.convert.read.evidence import _lines
+from dxfd.convert.read.glance import Glance
+from dxfd.convert.read.source import Source
 from dxfd.convert.types import ConvertOptions, Report, ResumePolicy
 from dxfd.errors import NotDxfError, SourceDamagedError
 from tests.crash.compare import differences
@@ -203,3 +207,13 @@ def test_entities_without_handles_get_the_same_identifiers_in_every_run(tmp_path
 
     assert found[0] == found[1] == found[2]
     assert len({guid for _, guid in found[0]}) == 30
+
+
+def test_a_long_line_before_text_beyond_ascii_takes_no_time(tmp_path):
+    path = tmp_path / "long.dxf"
+    path.write_bytes(b"999\n" + b"c" * 900_000 + "\n  1\nÄ\n  1\nÖÜ\r\n  0\nSECTION\n".encode())
+    before = time.process_time()
+    with Source(path) as source:
+        lines = list(_lines(source, Glance(source, counting=False)))
+    assert lines == ["Ä".encode(), "ÖÜ".encode()]
+    assert time.process_time() - before < 5, "every place of the long line was a start"

@@ -20,7 +20,7 @@ _LINES: Final = 2000
 _LONGEST: Final = 4096
 """Bytes of a line that are looked at."""
 _MOST_WRONG: Final = 0.05
-_BEYOND: Final = re.compile(rb"[^\n]*[\x80-\xff][^\n]*")
+_BEYOND: Final = re.compile(rb"[\x80-\xff]")
 _PLAIN: Final = frozenset({"cp1250", "cp1251", "cp1252", "cp1254", "cp1257"})
 """Pages in which a letter is hardly ever followed by what would make UTF-8 of it: one such character is proof."""
 _WIDE: Final = frozenset({"cp932", "cp949", "cp950", "gb18030", "johab", "euc_jp", "euc_kr", "gbk", "gb2312"})
@@ -107,8 +107,12 @@ def _lines(source: Source, glance: Glance) -> Iterator[bytes]:
         at = glance.plain_until(at)
         data = source.read(at, WINDOW)
         whole = data.rfind(b"\n") + 1 if at + len(data) < source.size else len(data)
-        for match in _BEYOND.finditer(data, 3 if at == 0 and data.startswith(b"\xef\xbb\xbf") else 0, whole):
-            yield match[0].rstrip(b"\r")[:_LONGEST]
+        place = 3 if at == 0 and data.startswith(b"\xef\xbb\xbf") else 0
+        while (match := _BEYOND.search(data, place, whole)) is not None:  # as a pattern of lines: quadratic in long ones
+            end = data.find(b"\n", match.start(), whole)
+            end = whole if end < 0 else end
+            yield data[max(place, data.rfind(b"\n", place, match.start()) + 1) : end].rstrip(b"\r")[:_LONGEST]
+            place = end
             left -= 1
             if not left:
                 return
