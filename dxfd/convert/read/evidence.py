@@ -108,7 +108,7 @@ def _lines(source: Source, glance: Glance) -> Iterator[bytes]:
         data = source.read(at, WINDOW)
         whole = data.rfind(b"\n") + 1 if at + len(data) < source.size else len(data)
         place = 3 if at == 0 and data.startswith(b"\xef\xbb\xbf") else 0
-        while (match := _BEYOND.search(data, place, whole)) is not None:  # as a pattern of lines: quadratic in long ones
+        while (match := _BEYOND.search(data, place, whole)) is not None:  # a pattern of lines: quadratic in long ones
             end = data.find(b"\n", match.start(), whole)
             end = whole if end < 0 else end
             yield data[max(place, data.rfind(b"\n", place, match.start()) + 1) : end].rstrip(b"\r")[:_LONGEST]
