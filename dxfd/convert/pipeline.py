@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from importlib import resources
@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from dxfd import __version__
 from dxfd.ahead import Ahead
-from dxfd.convert import memory, session
+from dxfd.convert import memory, reported, session
 from dxfd.convert.account import Account, Counts, dropped, settle
 from dxfd.convert.build import colors
 from dxfd.convert.build.blocks import Blocks
@@ -40,6 +40,7 @@ from dxfd.convert.explode.run import Exploding, Frame, raised
 from dxfd.convert.explode.run import tables as tables_of
 from dxfd.convert.explode.shelf import Shelf
 from dxfd.convert.facts import Tables
+from dxfd.convert.lazy_blocks import LazyBlocks
 from dxfd.convert.match.engine import RuleSet
 from dxfd.convert.match.load import load_rules
 from dxfd.convert.match.rules import Element
@@ -59,8 +60,6 @@ from dxfd.convert.scope import Scope, View
 from dxfd.convert.session import find_interrupted
 from dxfd.convert.told import Told
 from dxfd.convert.types import (
-    LEDGER_COLUMNS,
-    WARNINGS,
     Advanced,
     Began,
     Colors,
@@ -69,7 +68,6 @@ from dxfd.convert.types import (
     Damaged,
     ErrorAction,
     Found,
-    LedgerRow,
     Left,
     OnEvent,
     Phase,
@@ -107,8 +105,6 @@ BATCH_ENTITIES: Final = 20_000
 _LARGE_SOURCE: Final = 16 << 20
 """Bytes of text from which on the output takes large pages."""
 _MOST_DAMAGES: Final = 1000
-_MOST_LEDGER_ROWS: Final = 20_000
-"""Of the report: 10 MB. A drawing may have a row an entity, which the database has."""
 _FIRST_BATCHES: Final = 2
 """A run that reaches its memory limit within so many batches would do so again: that is an error, not a pause."""
 
@@ -234,7 +230,8 @@ class _Run:
             self.resumed_from, self.begun_at_batch = made["entities_read"], made["batches"]
             self._tell_began()
             values = {name: made[name] for name in Report.__struct_fields__ if name in made}
-            values |= {"output": str(self.output), "resumed_from": self.resumed_from, "ledger": _ledger(database)}
+            values |= {"output": str(self.output), "resumed_from": self.resumed_from}
+            values["ledger"] = reported.ledger(database)
             leave_no_journal(database)
         self.source.check_unchanged()
         return Report(**values)
@@ -337,7 +334,7 @@ class _Run:
 
     def _batches(self, database: Database) -> None:
         means = means_of(self.options, self.found, self.source, self.plan.units.metres)
-        blocks = _LazyBlocks(
+        blocks = LazyBlocks(
             self.found.codec, self.plan.units.metres, means, self.output.parent, self._stream("BLOCKS"), self._tick
         )
         builder = Builder(self.found.codec, self.plan.units.metres, blocks, means)
@@ -622,7 +619,7 @@ class _Run:
                 f"{self.checkpoint.error_count} faulty entities, more than the {self.options.max_errors} allowed"
             )
 
-    def _notes(self, blocks: _LazyBlocks, batch: Batch) -> None:
+    def _notes(self, blocks: LazyBlocks, batch: Batch) -> None:
         self._tell([Found(code=code, message=message) for code, message in blocks.take_notes()], batch)
 
     def _tell(self, notes: list[Found], batch: Batch) -> None:
@@ -672,13 +669,13 @@ class _Run:
             ok=True, input=str(self.source.path), output=str(self.output), dxf_version=self.found.dxf_version,
             units=self.plan.units.name, units_source=self.plan.units.source, entities_read=done.entities_read,
             elements_written=done.elements_written, matched=done.entities_matched, skipped=done.entities_skipped,
-            errors=done.error_count, ledger=(told := _ledger(database)),
-            ledger_rows_left_out=_ledger_rows(database) - len(told),
-            match_rate=_match_rate(done, database),
+            errors=done.error_count, ledger=(told := reported.ledger(database)),
+            ledger_rows_left_out=reported.ledger_rows(database) - len(told),
+            match_rate=reported.match_rate(done, database),
             batches=done.current_batch_number, resumed_from=self.resumed_from, resume_note=self.resume_note,
             elapsed_s=elapsed, entities_per_s=fresh / elapsed if elapsed > 0 else 0.0,
             peak_rss_bytes=memory.peak_rss(), issues=dict(issues), incomplete=self.incomplete,
-            warnings=_warnings(database),
+            warnings=reported.warnings(database),
             dwg_note=self.source.made.note if self.source.made else "", exploded=done.entities_exploded,
             content_read=done.content_read, content_matched=done.content_matched, walls=walls.counts(database),
         )  # fmt: skip
@@ -729,67 +726,6 @@ def _give_back(shelf: Shelf) -> None:
     """Give memory back: what can be had again from a file, then what the allocators keep."""
     shelf.give_back()
     memory.trim()
-
-
-class _LazyBlocks(Blocks):
-    """Reads the BLOCKS section when the first extents are asked for: many drawings never do."""
-
-    def __init__(
-        self, codec: str, metres: float, means: Means, folder: Path, stream: Stream, tick: Callable[[], None]
-    ) -> None:
-        super().__init__(codec, metres, means, folder)
-        self._stream: Stream | None = stream
-        self._tick = tick
-
-    def __contains__(self, name: str) -> bool:
-        self._load()
-        return super().__contains__(name)
-
-    def extents(self, name: str) -> Any:
-        """Return the extents; see Blocks."""
-        self._load()
-        return super().extents(name)
-
-    def solid(self, name: str) -> Any:
-        """Return the body; see Blocks."""
-        self._load()
-        return super().solid(name)
-
-    def take_notes(self) -> Iterator[tuple[str, str]]:
-        """Yield what was met since the last call."""
-        notes, self.notes = self.notes, []
-        yield from notes
-
-    def _load(self) -> None:
-        if self._stream is not None:
-            stream, self._stream = self._stream, None
-            self.read(stream.chunks(stream.first_place()), self._tick)
-
-
-def _match_rate(done: Checkpoint, database: Database) -> float:
-    """Return the share of entities that became elements; of exploded references their content counts instead."""
-    ((exploded,),) = database.rows("SELECT COALESCE(SUM(count), 0) FROM ledger WHERE outcome = 'exploded'")
-    asked = done.entities_read + done.content_read - int(exploded)
-    return (done.entities_matched + done.content_matched) / asked if asked > 0 else 0.0
-
-
-def _warnings(database: Database) -> list[str]:
-    marks = ", ".join(f"'{code}'" for code in WARNINGS)
-    found = database.rows(f"SELECT message FROM conversion_issues WHERE code IN ({marks}) ORDER BY rowid LIMIT 20")
-    return [str(message)[:500] for (message,) in found]
-
-
-def _ledger(database: Database) -> list[LedgerRow]:
-    found = database.rows(
-        f"SELECT {', '.join(LEDGER_COLUMNS)} FROM ledger WHERE rowid IN"
-        f" (SELECT rowid FROM ledger ORDER BY count DESC, rowid LIMIT {_MOST_LEDGER_ROWS}) ORDER BY rowid"
-    )
-    return [LedgerRow(**dict(zip(LEDGER_COLUMNS, row, strict=True))) for row in found]
-
-
-def _ledger_rows(database: Database) -> int:
-    ((rows,),) = database.rows("SELECT COUNT(*) FROM ledger")
-    return int(rows)
 
 
 def _now() -> str:

@@ -14,8 +14,9 @@ from typing import Any
 
 from dxfd.convert.match.engine import RuleSet
 from dxfd.convert.read.source import Source
+from dxfd.convert.reported import LEDGER_SQL, ledger_of
 from dxfd.convert.session import configuration, fingerprint
-from dxfd.convert.types import LEDGER_COLUMNS, Began, ConvertOptions, LedgerRow, OnEvent, Report, ResumePolicy
+from dxfd.convert.types import Began, ConvertOptions, LedgerRow, OnEvent, Report, ResumePolicy
 
 NOTE = "the output was published already, only the note of it was lost"
 
@@ -53,9 +54,7 @@ def _read(options: ConvertOptions) -> tuple[dict[str, Any], list[LedgerRow]] | N
     try:
         with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
             rows = connection.execute("SELECT key, value FROM run_report").fetchall()
-            ledger = connection.execute(f"SELECT {', '.join(LEDGER_COLUMNS)} FROM ledger ORDER BY rowid").fetchall()
+            ledger = ledger_of(connection.execute(LEDGER_SQL))
     except sqlite3.Error:
         return None
-    return {key: json.loads(value) for key, value in rows}, [
-        LedgerRow(**dict(zip(LEDGER_COLUMNS, row, strict=True))) for row in ledger
-    ]
+    return {key: json.loads(value) for key, value in rows}, ledger
