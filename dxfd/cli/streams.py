@@ -49,17 +49,12 @@ def drop(stream: TextIO) -> None:
 def flush() -> OSError | None:
     """Write out what the streams hold; return why stdout cannot be, if it cannot."""
     failed = None
-    try:
-        sys.stdout.flush()
-    except ValueError:
-        pass  # closed
-    except OSError as error:
-        failed = error
-        drop(sys.stdout)
-    try:
-        sys.stderr.flush()
-    except ValueError:
-        pass
-    except OSError:
-        drop(sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except ValueError:  # closed
+            continue
+        except OSError as error:
+            drop(stream)
+            failed = error if stream is sys.stdout else failed
     return failed
