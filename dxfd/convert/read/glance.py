@@ -23,7 +23,8 @@ WINDOW: Final = 1 << 20
 END: Final = b"ENDSEC"
 _HEAD: Final = 4096
 _FIRST_ZERO: Final = re.compile(rb"(?:^|\n)([ \t]*0[ \t]*\r?\n)[ \t]*SECTION[ \t]*\r?\n")
-_FOLLOWERS: Final = (b"VERTEX", b"SEQEND", b"ATTRIB")
+FOLLOWERS: Final = frozenset({b"VERTEX", b"SEQEND", b"ATTRIB"})
+"""Entities that belong to the POLYLINE or INSERT before them; a chunk is never cut before one."""
 _LONGEST_FOLLOWER: Final = 8
 
 
@@ -139,7 +140,7 @@ def counter(zero: bytes) -> Callable[..., int]:
 
     def padded(data: bytes, before: int = WINDOW) -> int:
         total = data.count(zero, 0, before + len(zero) - 1)
-        for word in _FOLLOWERS:
+        for word in FOLLOWERS:
             follower = zero + word + end
             total -= data.count(follower, 0, before + len(follower) - 1)
         return total

@@ -16,13 +16,12 @@ import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import replace
 
+from dxfd.convert.read.glance import FOLLOWERS
 from dxfd.convert.read.skim import Section
 from dxfd.convert.read.source import Source
 from dxfd.convert.read.tags import Bools, Damage, Ints, Tags, line_feeds, parse
 from dxfd.convert.types import DEFAULT_LIMITS, Limits
 
-FOLLOWERS: Final = frozenset({b"VERTEX", b"SEQEND", b"ATTRIB"})
-"""Entities that belong to the POLYLINE or INSERT before them; a chunk is never cut before one."""
 _OWNERS: Final = frozenset({"POLYLINE", "INSERT"})
 VALUES_PER_VERTEX: Final = 8
 """Values that an entity may have for each vertex that it may have: its arrays take 100 bytes a value."""
