@@ -20,7 +20,7 @@ from dxfd.contract.times import utc_now
 from dxfd.control.changes import Changes
 from dxfd.control.server import ControlServer
 from dxfd.control.services import Facts, Services
-from dxfd.errors import CannotCreateError, DxfdError
+from dxfd.errors import CannotCreateError, DxfdError, JobError
 from dxfd.paths import LOG_NAME, PID_NAME, QUEUE_LOCK_NAME, QUEUE_NAME
 from dxfd.store.queue import Queue, open_queue
 from dxfd.supervise import meter
@@ -151,7 +151,8 @@ class Daemon:
                 keeping.cancel()
                 serving.cancel()
         except BaseExceptionGroup as group:
-            log.critical("daemon_failed", exc_info=group)
+            for error in group.exceptions:
+                _log_failure(error)
             raise group.exceptions[0] from group
         finally:
             await server.close()
@@ -220,6 +221,17 @@ class Daemon:
             log.error("queue_not_held_by_signal", paused=paused, code=error.code, text=error.message)  # noqa: TRY400
             return
         log.info("queue_held_by_signal", paused=paused, changed=changed)
+
+
+def _log_failure(error: BaseException) -> None:
+    """Tell what ends the daemon: what can happen to it by its code, what nobody foresaw with its stack.
+
+    An error of a job is its job's affair: that it got this far is a mistake of ours, as is one without a code.
+    """
+    if isinstance(error, DxfdError) and not isinstance(error, JobError):
+        log.critical("daemon_failed", code=error.code, text=error.message, hint=error.hint)
+    else:
+        log.critical("daemon_failed", code=DxfdError.code, text=f"{type(error).__name__}: {error}", exc_info=error)
 
 
 def _make(folder: Path, mode: int) -> None:

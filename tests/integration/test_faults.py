@@ -16,7 +16,7 @@ import pytest
 
 from dxfd.contract.messages import JobOptions, Ping
 from dxfd.contract.states import JobState
-from dxfd.errors import NoSuchJobError, StoreFailingError, StoreRemovedError
+from dxfd.errors import DxfdError, NoSuchJobError, StoreFailingError, StoreRemovedError
 from dxfd.store.queue import open_queue
 from dxfd.supervise.arbiter import Arbiter
 from tests.support.daemon import Daemon, daemon, refused
@@ -182,10 +182,21 @@ def test_a_queue_that_is_removed_under_the_daemon_is_put_back(small):
         shutil.rmtree(dxfd.state_dir)
         assert dxfd.wait_ended() == StoreRemovedError.exit_code
         (line,) = dxfd.log_lines("daemon_failed")
-        assert "put back" in str(line)
+        assert (line["code"], line["hint"]) == (StoreRemovedError.code, StoreRemovedError.default_hint)
+        assert line["text"].endswith("it was put back as it was")
+        assert "Traceback" not in dxfd.log_path.read_text() + dxfd.stderr()
         dxfd.start()
         dxfd.ref("resume")
         assert dxfd.wait_final(job.id).state is JobState.SUCCEEDED
+
+
+def test_a_failure_of_the_daemon_that_nobody_foresaw_is_logged_with_its_stack(small):
+    with daemon(faults="supervise.claimed=eio") as dxfd:
+        dxfd.submit(small, dxfd.folder / "a.db")
+        assert dxfd.wait_ended() == DxfdError.exit_code
+        (line,) = dxfd.log_lines("daemon_failed")
+        assert (line["code"], line["text"].split(":")[0]) == (DxfdError.code, "OSError")
+        assert "_start" in line["exception"]
 
 
 def test_a_queue_that_is_replaced_under_the_daemon_is_kept_beside_the_other(small):

@@ -49,3 +49,12 @@ def test_tests_named_in_the_tables_of_faults_and_complaints_exist(document, leas
     assert len(named) >= least
     for path, name in named:
         assert f"def {name}(" in (ROOT / "tests" / path).read_text(), f"{path}::{name}"
+
+
+def test_events_of_the_log_that_are_documented_are_logged():
+    table = (ROOT / "docs/dashboards.md").read_text().partition("| event |")[2].partition("\n\n")[0]
+    events = re.findall(r"`(\w+)`", "".join(re.findall(r"^\|([^|]*)\|", table, re.MULTILINE)))
+    code = "".join(path.read_text() for path in (ROOT / "dxfd").rglob("*.py"))
+    assert len(events) > 30
+    for event in events:
+        assert f'"{event}"' in code, event
