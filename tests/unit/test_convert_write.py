@@ -18,7 +18,7 @@ from dxfd.convert.write import bodies, finish, guid
 from dxfd.convert.write.database import Database
 from dxfd.convert.write.output import Lock, check_target, discard, partial_of, publish, read_checkpoint, sound
 from dxfd.convert.write.rtree import CELLS, load, pack
-from dxfd.convert.write.spool import BoxSpool, let_go, outward, scratch
+from dxfd.convert.write.spool import BoxSpool, outward
 from dxfd.errors import DiskFullError, OutputBusyError, OutputError, OutputForeignError, OutputNotWritableError
 from tests.support import convert as cv
 
@@ -81,14 +81,6 @@ def test_boxes_that_find_no_room_are_a_full_disk_to_the_end(tmp_path, little_roo
     with pytest.raises(DiskFullError), contextlib.closing(BoxSpool(tmp_path)) as spool:
         for _ in range(100):
             spool.add(middle, middle)
-
-
-def test_a_scratch_file_that_finds_no_room_for_its_rest_is_closed(tmp_path, little_room):
-    file = scratch(tmp_path, "rest")
-    file.write(bytes(32 << 10))
-    file.write(b"rest")
-    let_go(file)
-    assert file.closed
 
 
 @pytest.mark.parametrize("count", [0, 1, CELLS, CELLS + 1, CELLS**2, CELLS**2 + 1, 10_000])

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +22,7 @@ from dxfd.convert.build.content import Solid
 from dxfd.convert.build.inserts import Placed
 from dxfd.convert.build.ragged import Floats
 from dxfd.convert.patience import Waiting
-from dxfd.errors import DiskFullError, OutputNotWritableError
+from dxfd.convert.scratch import opened_by_name, refused
 
 MOST_BYTES: Final = 24 << 20
 """Of definitions in memory: some 20,000 simple blocks. 100,000 blocks with a reference each took 350 MB of it."""
@@ -44,6 +42,9 @@ _SCHEMA: Final = (
     "CREATE TABLE part (id INTEGER PRIMARY KEY, number INTEGER, faces INTEGER, content BLOB)",
     "CREATE INDEX part_number ON part (number, faces)",
 )  # fmt: skip
+_WHAT: Final = "the drawing's block definitions"
+_ERRNO: Final = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_IOERR: errno.EIO}
+"""What the system said, by SQLite's code for it."""
 Nested = tuple[list[str], Placed]
 Box = tuple[Floats, Floats]
 
@@ -213,24 +214,10 @@ class Definitions:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._told():
-            file = self._file = self._file or self._made()
+            file = self._file = self._file or _made(self._folder)
             file.execute("BEGIN")
             yield file
             file.execute("COMMIT")
-
-    def _made(self) -> sqlite3.Connection:
-        handle, path = tempfile.mkstemp(dir=self._folder, prefix=".dxfd-blocks-")
-        os.close(handle)
-        file = sqlite3.connect(path, isolation_level=None)
-        try:
-            for statement in _SCHEMA:
-                file.execute(statement)
-        except BaseException:
-            file.close()
-            raise
-        finally:
-            Path(path).unlink()  # it goes with the process, however that ends
-        return file
 
     def _parts(self, block: Definition, faces: int) -> Iterator[bytes]:
         if self._file is None:
@@ -246,18 +233,26 @@ class Definitions:
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
+        assert self._folder is not None  # noqa: S101  (without one there is no database)
         try:
-            with Waiting("writing", f"blocks in {self._folder}"):
+            with Waiting("writing", f"{_WHAT} in {self._folder}"):
                 yield
-        except (sqlite3.Error, OSError) as error:
-            raise _as_ours(error) from error
+        except OSError as error:
+            raise refused(error, _WHAT, self._folder) from error
+        except sqlite3.Error as error:
+            number = _ERRNO.get(getattr(error, "sqlite_errorcode", 0) & 255, 0)
+            raise refused(OSError(number, str(error)), _WHAT, self._folder) from error
 
 
-def _as_ours(error: Exception) -> DiskFullError | OutputNotWritableError:
-    full = isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
-    if full or (isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}):
-        return DiskFullError("the disk is full: no room for the drawing's block definitions")
-    return OutputNotWritableError(f"the drawing's block definitions cannot be put beside the output: {error}")
+def _made(folder: Path | None) -> sqlite3.Connection:
+    assert folder is not None  # noqa: S101  (asked by settle)
+    with opened_by_name(folder, "blocks") as path, contextlib.ExitStack() as unless_whole:
+        file = sqlite3.connect(path, isolation_level=None)
+        unless_whole.callback(file.close)
+        for statement in _SCHEMA:
+            file.execute(statement)
+        unless_whole.pop_all()
+    return file
 
 
 def _frame(block: Definition) -> bytes:

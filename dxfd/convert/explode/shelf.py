@@ -6,7 +6,6 @@ on neither shelf is read again from the drawing. Which of it happens changes not
 
 from __future__ import annotations
 
-import errno
 import pickle
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -15,12 +14,13 @@ from typing import IO, Final
 
 from dxfd.convert.explode.pieces import Piece
 from dxfd.convert.patience import Waiting
-from dxfd.convert.write.spool import let_go, scratch
-from dxfd.errors import DiskFullError, OutputNotWritableError
+from dxfd.convert.scratch import let_go, refused, scratch
 
 MEMORY_BYTES: Final = 64 << 20
 FILE_BYTES: Final = 256 << 20
 """With the places of what lies there, at most 15 MB of memory."""
+
+_WHAT: Final = "pieces of exploded blocks"
 
 Pieces = list[Piece]
 
@@ -48,9 +48,12 @@ class Shelf:
         place = self._place.get(key)
         if place is None or self._file is None:
             return None
-        with Waiting("reading", f"pieces of blocks in {self._folder}"):
-            self._file.seek(place[0])
-            data = self._file.read(place[1])
+        try:
+            with Waiting("reading", f"{_WHAT} in {self._folder}"):
+                self._file.seek(place[0])
+                data = self._file.read(place[1])
+        except OSError as error:
+            raise refused(error, _WHAT, self._folder) from error
         found: Pieces = pickle.loads(data)  # noqa: S301  (our own, in a file that nobody else can open)
         self._hold(key, found)
         return found
@@ -87,16 +90,12 @@ class Shelf:
             return
         data = pickle.dumps(pieces, protocol=pickle.HIGHEST_PROTOCOL)
         try:
-            with Waiting("writing", f"pieces of blocks in {self._folder}"):
+            with Waiting("writing", f"{_WHAT} in {self._folder}"):
                 self._file = self._file or scratch(self._folder, "pieces")
                 self._file.seek(self._end)
                 self._file.write(data)
                 self._file.flush()
         except OSError as error:
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise DiskFullError("the disk is full: no room for pieces of exploded blocks") from error
-            raise OutputNotWritableError(
-                f"pieces of exploded blocks cannot be put beside the output: {error}"
-            ) from error
+            raise refused(error, _WHAT, self._folder) from error
         self._place[key] = self._end, len(data)
         self._end += len(data)

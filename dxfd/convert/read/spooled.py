@@ -8,15 +8,14 @@ folder (where room for the result is needed anyway) and goes with the process.
 from __future__ import annotations
 
 import codecs
-import errno
-import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Final
 
 from dxfd.convert.read import binary
-from dxfd.errors import DiskFullError, NotDxfError, OutputNotWritableError, SourceDamagedError
+from dxfd.convert.scratch import refused, scratch
+from dxfd.errors import NotDxfError, SourceDamagedError
 
 BOM: Final = b"\xef\xbb\xbf"
 GZIP: Final = b"\x1f\x8b"
@@ -152,10 +151,7 @@ def _gunzip(read: binary.Reader, size: int) -> Iterator[bytes]:
 
 
 def _written(pieces: Iterator[bytes], folder: Path, tick: Tick, *, salvage: bool) -> tuple[IO[bytes], str]:
-    try:
-        file = tempfile.TemporaryFile(dir=folder, prefix=".dxfd-text-", buffering=0)  # noqa: SIM115  (the caller's)
-    except OSError as error:
-        raise OutputNotWritableError(f"{folder} cannot be written to: {error.strerror}") from error
+    file = scratch(folder, "text", buffering=0)
     total = 0
     wrong = ""
     try:
@@ -186,6 +182,4 @@ def _write(file: IO[bytes], piece: bytes, folder: Path) -> None:
         while rest:
             rest = rest[file.write(rest) :]
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-            raise DiskFullError(f"the disk of {folder} is full: no room for the drawing's text") from error
-        raise OutputNotWritableError(f"{folder} cannot be written to: {error.strerror}") from error
+        raise refused(error, "the drawing's text", folder) from error

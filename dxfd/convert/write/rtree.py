@@ -7,6 +7,8 @@ an element in memory, the rest goes through nameless files; it touches no databa
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
 from typing import IO, Final
 
 import numpy as np
@@ -14,9 +16,9 @@ import numpy.typing as npt
 import pyarrow as pa
 from msgspec import Struct
 
+from dxfd.convert.scratch import let_go, refused, scratch
 from dxfd.convert.write.database import Database
-from dxfd.convert.write.spool import Boxes, BoxSpool, let_go, scratch
-from dxfd.errors import DiskFullError
+from dxfd.convert.write.spool import Boxes, BoxSpool
 
 CELLS: Final = 51
 """Cells of a full node (RTREE_MAXCELLS); a node is 4 + 51 × 32 bytes while a page has 4096 or more."""
@@ -25,6 +27,7 @@ _NODE_BYTES: Final = 4 + CELLS * _CELL.itemsize
 _AT_ONCE: Final = 2048
 _BINS: Final = 1 << 16
 """Stripes along x that are told apart; within one, the order of the ids holds."""
+_WHAT: Final = "the tiles of the spatial index"
 
 Numbers = npt.NDArray[np.int64]
 
@@ -35,6 +38,7 @@ class Packed(Struct):
     Attributes:
         count: boxes in it.
         leaves: how many nodes hold them.
+        folder: where the file lies.
         file: their blobs, one behind the other.
         leaf_of: (count,) int32 leaf of the box with id k + 1, from 0.
         boxes: (leaves, 6) boxes around them.
@@ -42,9 +46,18 @@ class Packed(Struct):
 
     count: int
     leaves: int
+    folder: Path
     file: IO[bytes]
     leaf_of: npt.NDArray[np.int32]
     boxes: Boxes
+
+    def nodes(self, first: int, many: int) -> npt.NDArray[np.uint8]:
+        """Return the blobs of some leaves, one behind the other."""
+        try:
+            self.file.seek(first * _NODE_BYTES)
+            return np.frombuffer(self.file.read(many * _NODE_BYTES), dtype=np.uint8)
+        except OSError as error:
+            raise refused(error, _WHAT, self.folder) from error
 
     def close(self) -> None:
         """Give the file's room back."""
@@ -56,29 +69,33 @@ def pack(spool: BoxSpool) -> Packed:
 
     Raises:
         DiskFullError: no room beside the output.
+        OutputError: the system does not write or read there.
     """
     count = spool.count
     leaves = -(-count // CELLS)
     slab = max(1, int(np.ceil(np.sqrt(leaves)))) * CELLS
     out = Packed(
-        count, leaves, scratch(spool.folder, "nodes"), np.empty(count, dtype=np.int32),
+        count, leaves, spool.folder, scratch(spool.folder, "nodes"), np.empty(count, dtype=np.int32),
         np.empty((leaves, 6), dtype=np.float32),
     )  # fmt: skip
+    with contextlib.ExitStack() as unless_whole:
+        unless_whole.callback(out.close)
+        _fill(out, spool, slab)
+        unless_whole.pop_all()
+    return out
+
+
+def _fill(out: Packed, spool: BoxSpool, slab: int) -> None:
     try:
         with scratch(spool.folder, "tiles") as tiles:
             _into_slabs(spool, tiles, slab)
             tiles.seek(0)
-            for first in range(0, count, slab):
-                cells = np.frombuffer(tiles.read(min(slab, count - first) * _CELL.itemsize), dtype=_CELL)
+            for first in range(0, out.count, slab):
+                cells = np.frombuffer(tiles.read(min(slab, out.count - first) * _CELL.itemsize), dtype=_CELL)
                 _leaves(out, cells, first // CELLS)
         out.file.flush()
     except OSError as error:
-        out.close()
-        raise DiskFullError("the disk is full: no room for the tiles of the spatial index") from error
-    except BaseException:
-        out.close()
-        raise
-    return out
+        raise refused(error, _WHAT, out.folder) from error
 
 
 def _into_slabs(spool: BoxSpool, tiles: IO[bytes], slab: int) -> None:
@@ -163,11 +180,9 @@ def load(database: Database, packed: Packed) -> None:
         return
     database.execute("DELETE FROM elements_rtree_node WHERE nodeno = 1")
     first = 1 if packed.leaves == 1 else 2  # the root is always node 1
-    packed.file.seek(0)
     for at in range(0, packed.leaves, _AT_ONCE):
         many = min(_AT_ONCE, packed.leaves - at)
-        raw = np.frombuffer(packed.file.read(many * _NODE_BYTES), dtype=np.uint8)
-        _write_nodes(database, np.arange(first + at, first + at + many), raw)
+        _write_nodes(database, np.arange(first + at, first + at + many), packed.nodes(at, many))
     for at in range(0, packed.count, 1 << 17):
         nodes = packed.leaf_of[at : at + (1 << 17)].astype(np.int64) + first
         ids = np.arange(at + 1, at + 1 + len(nodes))

@@ -6,22 +6,21 @@ resumed run has only its own: then the database is read.
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from dxfd.convert.build.ragged import Floats
-from dxfd.errors import DiskFullError
+from dxfd.convert.scratch import let_go, refused, scratch
 
 Boxes = npt.NDArray[np.float32]
 """(n, 6) minX maxX minY maxY minZ maxZ."""
 _PIECE: Final = 1 << 16
 """Boxes read at once: 1.5 MB."""
+_WHAT: Final = "the boxes of the spatial index"
 
 
 def outward(center: Floats, size: Floats) -> Boxes:
@@ -33,17 +32,6 @@ def outward(center: Floats, size: Floats) -> Boxes:
         out[:, 2 * k] = np.where(low4 > low, np.nextafter(low4, np.float32(-np.inf)), low4)
         out[:, 2 * k + 1] = np.where(high4 < high, np.nextafter(high4, np.float32(np.inf)), high4)
     return out
-
-
-def scratch(folder: Path, what: str) -> IO[bytes]:
-    """Return a nameless file in the output's folder: it goes with the process, however that ends."""
-    return tempfile.TemporaryFile(dir=folder, prefix=f".dxfd-{what}-")
-
-
-def let_go(file: IO[bytes]) -> None:
-    """Close a scratch file. What it has not written yet is wanted by nobody, and would hide that there is no room."""
-    with contextlib.suppress(OSError):
-        file.close()
 
 
 class BoxSpool:
@@ -78,7 +66,7 @@ class BoxSpool:
         try:
             self._file.write(boxes.tobytes())
         except OSError as error:
-            raise DiskFullError("the disk is full: no room for the boxes of the spatial index") from error
+            raise refused(error, _WHAT, self.folder) from error
 
     @property
     def low(self) -> Floats:
@@ -94,9 +82,12 @@ class BoxSpool:
         """Yield all boxes, some at a time."""
         if self._file is None:
             return
-        self._file.seek(0)
-        while data := self._file.read(_PIECE * 24):
-            yield np.frombuffer(data, dtype=np.float32).reshape(-1, 6)
+        try:
+            self._file.seek(0)
+            while data := self._file.read(_PIECE * 24):
+                yield np.frombuffer(data, dtype=np.float32).reshape(-1, 6)
+        except OSError as error:
+            raise refused(error, _WHAT, self.folder) from error
 
     def close(self) -> None:
         """Give the file's room back."""
