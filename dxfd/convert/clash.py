@@ -12,12 +12,9 @@ from types import MappingProxyType
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from msgspec import Struct
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
+from dxfd.convert.build.ragged import Bools, Floats, Ints, within
 
 SERVICES: Final = ("ACMV", "ELEC", "FP", "SP", "CW", "LPG")
 STRUCTURE: Final = "STR"
@@ -44,7 +41,8 @@ MOST_COMPARED: Final = 2_000_000_000
 _STRIP_M: Final = 4.0
 _MOST_STRIPS: Final = 8
 """That a box lies in, on average: strips are made wider until it is so."""
-_AT_ONCE: Final = 1 << 18
+AT_ONCE: Final = 1 << 18
+"""Boxes that are compared in one go."""
 _TOUCH_M: Final = 0.001
 _SPARE_M: Final = 0.01
 _ROUNDS: Final = 50
@@ -72,7 +70,7 @@ def clearances() -> Floats:
     return out
 
 
-def over(boxes: Boxes, most: int = MOST_COMPARED) -> Iterator[tuple[Ints, Ints]]:
+def over(boxes: Boxes, most: int = MOST_COMPARED, at_once: int = AT_ONCE) -> Iterator[tuple[Ints, Ints]]:
     """Yield pairs (i < j) of boxes that lie over one another in plan, each pair once, some at a time.
 
     Boxes are put into strips along x; in each, those that begin before another one ends are compared with it.
@@ -91,7 +89,7 @@ def over(boxes: Boxes, most: int = MOST_COMPARED) -> Iterator[tuple[Ints, Ints]]
             break
         wide *= 2
     box = np.repeat(np.arange(len(low)), many)
-    strip = np.repeat(first, many) + np.arange(len(box)) - np.repeat(np.cumsum(many) - many, many)
+    strip = np.repeat(first, many) + within(many)
     order = np.lexsort((box, low[box, 0], strip))
     box, strip = box[order], strip[order]
     starts = np.flatnonzero(np.diff(strip, prepend=strip[:1] - 1))
@@ -105,23 +103,21 @@ def over(boxes: Boxes, most: int = MOST_COMPARED) -> Iterator[tuple[Ints, Ints]]
         raise TooManyPairsError
     row = 0
     while row < len(box):
-        last = max(row + 1, int(np.searchsorted(sums, (sums[row - 1] if row else 0) + _AT_ONCE, side="right")))
-        yield from _compared(box, strip, counts, (row, last), (low, high, wide))
+        last = max(row + 1, int(np.searchsorted(sums, (sums[row - 1] if row else 0) + at_once, side="right")))
+        yield from _compared(box, strip, counts[row:last], (row, at_once), (low, high, wide))
         row = last
 
 
 def _compared(
-    box: Ints, strip: Ints, counts: Ints, rows: tuple[int, int], corners: tuple[Floats, Floats, float]
+    box: Ints, strip: Ints, many: Ints, part: tuple[int, int], corners: tuple[Floats, Floats, float]
 ) -> Iterator[tuple[Ints, Ints]]:  # fmt: skip
-    """Yield the pairs of some rows of the strips with those behind them."""
+    """Yield the pairs of some rows of the strips, from one on, with the many behind each."""
     low, high, wide = corners
-    begin, end = rows
-    many = counts[begin:end]
-    for skip in range(0, int(many.max(initial=0)), _AT_ONCE):  # one that lies along thousands is compared in parts
-        some = np.clip(many - skip, 0, _AT_ONCE)
-        of = np.repeat(np.arange(begin, end), some)
-        step = np.arange(len(of)) - np.repeat(np.cumsum(some) - some, some)
-        a, b = box[of], box[of + 1 + skip + step]
+    begin, at_once = part
+    for skip in range(0, int(many.max(initial=0)), at_once):  # one that lies along thousands is compared in parts
+        some = np.clip(many - skip, 0, at_once)
+        of = np.repeat(np.arange(begin, begin + len(many)), some)
+        a, b = box[of], box[of + 1 + skip + within(some)]
         both = ((low[a] < high[b]) & (low[b] < high[a])).all(axis=1)
         both &= strip[of] == np.floor(np.maximum(low[a, 1], low[b, 1]) / wide).astype(np.int64)  # in one strip
         a, b = a[both], b[both]
@@ -129,13 +125,13 @@ def _compared(
             yield np.minimum(a, b), np.maximum(a, b)
 
 
-def pairs(boxes: Boxes) -> tuple[Ints, Ints]:
+def pairs(boxes: Boxes, at_once: int = AT_ONCE) -> tuple[Ints, Ints]:
     """Return all pairs (i < j) of boxes that lie over one another in plan, in order.
 
     Raises:
         TooManyPairsError: more than MOST_PAIRS, or more to be compared than MOST_COMPARED.
     """
-    return _kept(len(boxes.low), over(boxes))
+    return _kept(len(boxes.low), over(boxes, at_once=at_once))
 
 
 def neighbours(boxes: Boxes) -> tuple[Ints, Ints]:
@@ -248,7 +244,7 @@ class Clashes(Struct, frozen=True):
     in_zone: Ints
 
 
-def predict(boxes: Boxes) -> Clashes:
+def predict(boxes: Boxes, at_once: int = AT_ONCE) -> Clashes:
     """Return what clashes among boxes that lie over one another in plan; structure with structure does not.
 
     Raises:
@@ -259,7 +255,7 @@ def predict(boxes: Boxes) -> Clashes:
     counts = np.zeros((2, n * n), dtype=np.int64)
     zones, in_zone = np.empty((0, 2), dtype=np.int64), np.empty(0, dtype=np.int64)
     need = clearances()
-    for a, b in over(boxes):
+    for a, b in over(boxes, at_once=at_once):
         first, second = np.minimum(boxes.code[a], boxes.code[b]), np.maximum(boxes.code[a], boxes.code[b])
         gap = np.maximum(boxes.low[a, 2] - boxes.high[b, 2], boxes.low[b, 2] - boxes.high[a, 2])
         hard = (first != second) & (gap < -_TOUCH_M)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from unittest import mock
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -162,9 +160,8 @@ def test_every_pair_is_found_once_however_few_are_compared_at_a_time(rows, at_on
         (i, j) for j in range(len(rows)) for i in range(j)
         if (found.low[i, :2] < found.high[j, :2]).all() and (found.low[j, :2] < found.high[i, :2]).all()
     }  # fmt: skip
-    with mock.patch.object(clash, "_AT_ONCE", at_once):
-        a, b = clash.pairs(found)
-        hard = sum(n for n, _ in clash.predict(found).by_codes.values())
+    a, b = clash.pairs(found, at_once)
+    hard = sum(n for n, _ in clash.predict(found, at_once).by_codes.values())
     assert list(zip(a.tolist(), b.tolist(), strict=True)) == sorted(wanted)
     gap = {(i, j): max(found.low[i, 2] - found.high[j, 2], found.low[j, 2] - found.high[i, 2]) for i, j in wanted}
     assert hard == sum(found.code[i] != found.code[j] and gap[i, j] < -0.001 for i, j in wanted)
@@ -182,9 +179,8 @@ def test_millions_of_pairs_are_counted_without_being_kept(monkeypatch):
     assert clash.predict(found).by_codes == {("ACMV", "FP"): (1000 * 1000, 0)}
     with pytest.raises(clash.TooManyPairsError):
         clash.neighbours(found)
-    monkeypatch.setattr(clash, "MOST_COMPARED", 1000)
     with pytest.raises(clash.TooManyPairsError):
-        list(clash.over(found, clash.MOST_COMPARED))
+        list(clash.over(found, most=1000))
 
 
 def test_a_pipe_is_raised_over_the_duct_it_crosses_and_its_run_with_it():

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from dxfd.convert import clash
+from dxfd.convert.build.ragged import Floats, Ints
 from dxfd.convert.write.database import Database
 
 _ZONE_LEAST: Final = 3
@@ -36,7 +37,7 @@ def check(database: Database, *, separate: bool) -> None:
     _tell(database, words + raised)
 
 
-def _separated(database: Database, boxes: clash.Boxes, ids: clash.Ints) -> str:
+def _separated(database: Database, boxes: clash.Boxes, ids: Ints) -> str:
     """Raise services, the boxes too, and return what is to be told of it."""
     try:
         up, unresolved = clash.raises(boxes, *clash.neighbours(boxes))
@@ -51,7 +52,7 @@ def _separated(database: Database, boxes: clash.Boxes, ids: clash.Ints) -> str:
     )
 
 
-def _boxes(database: Database) -> tuple[clash.Boxes, clash.Ints]:
+def _boxes(database: Database) -> tuple[clash.Boxes, Ints]:
     codes = ", ".join(f"'{code}'" for code in clash.SERVICES)
     classes = ", ".join(f"'{name}'" for name in _STRUCTURE)
     reader = database.batches(
@@ -72,7 +73,7 @@ def _boxes(database: Database) -> tuple[clash.Boxes, clash.Ints]:
     return clash.Boxes(place[:, :3] - half, place[:, :3] + half, np.concatenate(codes_of)), np.concatenate(ids)
 
 
-def _raise(database: Database, ids: clash.Ints, up: clash.Floats) -> None:
+def _raise(database: Database, ids: Ints, up: Floats) -> None:
     database.execute("CREATE TABLE _raised (id INTEGER PRIMARY KEY, up REAL)")
     database.ingest("_raised", pa.table({"id": ids, "up": up}))
     database.execute(
