@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 
-from dxfd.convert.build.ragged import Bools, Floats, Ints, offsets, within
+from dxfd.convert.build.ragged import Bools, Floats, Ints, offsets, picked
 from dxfd.convert.walls.measures import Measures
 from dxfd.convert.walls.pieces import Pieces
 from dxfd.convert.walls.runs import cross, dot, near
@@ -38,11 +38,11 @@ class Fillings(Struct, frozen=True):
 
 
 class Opening(Struct, frozen=True):
-    """A gap that a wall goes over: metres along it, and which fillings stand in it, the best first."""
+    """A gap that a wall goes over: metres along it, and which filling stands in it."""
 
     low: float
     high: float
-    fillings: list[int]
+    filling: int
 
 
 class Wall(Struct, frozen=True):
@@ -98,11 +98,13 @@ class _Gaps(Struct, frozen=True):
 def walls(pieces: Pieces, fillings: Fillings, measures: Measures) -> list[Wall]:
     """Return walls in the order of their first pieces."""
     gaps = _gaps(pieces, measures)
-    filled = _filled(pieces, gaps, fillings, measures)
+    filling_of = _filled(pieces, gaps, fillings, measures)
+    filled = np.zeros(len(gaps.before), dtype=np.bool_)
+    filled[list(filling_of)] = True
     width = gaps.high - gaps.low
     through = (width <= _TOUCH_M) | (gaps.shared & (width <= measures.thickness_max_m + _SLACK_M))
-    through |= _crossed(pieces, gaps, ~through & ~filled.any)
-    linked = through | filled.any
+    through |= _crossed(pieces, gaps, ~through & ~filled)
+    linked = through | filled
     after = np.full(len(pieces.low), -1, dtype=np.int64)
     gap_of = np.full(len(pieces.low), -1, dtype=np.int64)
     after[gaps.before[linked]] = gaps.after[linked]
@@ -115,7 +117,7 @@ def walls(pieces: Pieces, fillings: Fillings, measures: Measures) -> list[Wall]:
         chain = [first]
         while (following := int(after[chain[-1]])) >= 0:
             chain.append(following)
-        made.append(_wall(pieces, ends, chain, _openings(pieces, gaps, gap_of, chain, filled.fillings)))
+        made.append(_wall(pieces, ends, chain, _openings(pieces, gaps, gap_of, chain, filling_of)))
     return made
 
 
@@ -136,9 +138,9 @@ def _gaps(pieces: Pieces, measures: Measures) -> _Gaps:
     rows = np.flatnonzero(flush & (width >= -_SAME_M) & (width <= measures.opening_max_m))
     a, b, width, high = a[rows], b[rows], width[rows], t[0][rows]
     rows = np.lexsort((b, width, a))
-    rows = rows[np.append(True, a[rows][1:] != a[rows][:-1])] if len(rows) else rows  # the next one of each
+    rows = rows[np.diff(a[rows], prepend=-1) != 0]  # the next one of each
     rows = rows[np.lexsort((a[rows], width[rows], b[rows]))]
-    rows = rows[np.append(True, b[rows][1:] != b[rows][:-1])] if len(rows) else rows  # that each is the next one of
+    rows = rows[np.diff(b[rows], prepend=-1) != 0]  # that each is the next one of
     rows = rows[np.argsort(a[rows], kind="stable")]
     a, b = a[rows], b[rows]
     faces = [(pieces.left, pieces.left), (pieces.right, pieces.right), (pieces.left, pieces.right),
@@ -147,22 +149,12 @@ def _gaps(pieces: Pieces, measures: Measures) -> _Gaps:
     return _Gaps(a, b, pieces.high[a], np.maximum(high[rows], pieces.high[a]), shared)
 
 
-class _Filled(Struct, frozen=True):
-    """Which gaps are openings, and the fillings of each, by gap."""
-
-    any: Bools
-    fillings: dict[int, list[int]]
-
-
-def _filled(pieces: Pieces, gaps: _Gaps, fillings: Fillings, measures: Measures) -> _Filled:
-    """Return in which gap each filling stands: the one that it fits best, in length and place."""
-    any_in = np.zeros(len(gaps.before), dtype=np.bool_)
-    inside: dict[int, list[int]] = {}
+def _filled(pieces: Pieces, gaps: _Gaps, fillings: Fillings, measures: Measures) -> dict[int, int]:
+    """Return which filling stands in a gap: the best of those that fit this one best, in length and place."""
     f, count = len(fillings.offset) - 1, len(gaps.before)
     if not f or not count:
-        return _Filled(any_in, inside)
-    at = pieces.origin[gaps.before] + pieces.along[gaps.before] * gaps.low[:, None]
-    to = pieces.origin[gaps.before] + pieces.along[gaps.before] * gaps.high[:, None]
+        return {}
+    at, to = (pieces.at(gaps.before, t) for t in (gaps.low, gaps.high))
     low = np.minimum.reduceat(fillings.points, fillings.offset[:-1], axis=0)
     high = np.maximum.reduceat(fillings.points, fillings.offset[:-1], axis=0)
     reach = np.concatenate([np.full(count, measures.thickness_max_m / 2 + _REACH_M), np.zeros(f)])
@@ -171,13 +163,13 @@ def _filled(pieces: Pieces, gaps: _Gaps, fillings: Fillings, measures: Measures)
     gap, filling = a[mine], b[mine] - count
     counts = np.diff(fillings.offset)[filling]
     row = np.repeat(np.arange(len(filling)), counts)
-    points = fillings.points[np.repeat(fillings.offset[:-1][filling], counts) + within(counts)]
+    points = fillings.points[picked(fillings.offset, filling)]
     piece = gaps.before[gap][row]
     local = points - pieces.origin[piece]
     t, s = dot(pieces.along[piece], local), cross(pieces.along[piece], local)
     starts = offsets(counts)[:-1]
     if not len(starts):
-        return _Filled(any_in, inside)
+        return {}
     t0, t1 = np.minimum.reduceat(t, starts), np.maximum.reduceat(t, starts)
     s0, s1 = np.minimum.reduceat(s, starts), np.maximum.reduceat(s, starts)
     half = pieces.thickness[gaps.before[gap]] / 2 + _REACH_M
@@ -185,11 +177,10 @@ def _filled(pieces: Pieces, gaps: _Gaps, fillings: Fillings, measures: Measures)
     fit = common / np.maximum(np.maximum(t1 - t0, gaps.high[gap] - gaps.low[gap]), _TOUCH_M)
     rows = np.flatnonzero((s0 <= half) & (s1 >= -half) & (fit >= _LEAST_FILLED))
     rows = rows[np.lexsort((gap[rows], -np.round(fit[rows], 6), filling[rows]))]
-    rows = rows[np.append(True, filling[rows][1:] != filling[rows][:-1])] if len(rows) else rows
-    for k in rows[np.lexsort((filling[rows], -np.round(fit[rows], 6), gap[rows]))].tolist():
-        inside.setdefault(int(gap[k]), []).append(int(filling[k]))
-    any_in[list(inside)] = True
-    return _Filled(any_in, inside)
+    rows = rows[np.diff(filling[rows], prepend=-1) != 0]
+    rows = rows[np.lexsort((filling[rows], -np.round(fit[rows], 6), gap[rows]))]
+    rows = rows[np.diff(gap[rows], prepend=-1) != 0]
+    return dict(zip(gap[rows].tolist(), filling[rows].tolist(), strict=True))
 
 
 def _crossed(pieces: Pieces, gaps: _Gaps, wanted: Bools) -> Bools:
@@ -198,8 +189,7 @@ def _crossed(pieces: Pieces, gaps: _Gaps, wanted: Bools) -> Bools:
     rows = np.flatnonzero(wanted & (gaps.high - gaps.low > _TOUCH_M))
     some = gaps.take(rows)
     piece = some.before
-    at = pieces.origin[piece] + pieces.along[piece] * some.low[:, None]
-    to = pieces.origin[piece] + pieces.along[piece] * some.high[:, None]
+    at, to = (pieces.at(piece, t) for t in (some.low, some.high))
     a, b = near(at, to, _SLACK_M)
     sine = np.abs(cross(pieces.along[piece[a]], pieces.along[piece[b]]))
     middle = (at + to) / 2
@@ -222,7 +212,7 @@ def _wall(pieces: Pieces, ends: tuple[Floats, Floats], chain: list[int], opening
         pieces: all of them.
         ends: theirs.
         chain: those of the wall, in order.
-        openings: both ends of each, and the fillings.
+        openings: both ends of each, and the filling.
     """
     longest = chain[0]
     for k in chain[1:]:
@@ -240,26 +230,24 @@ def _wall(pieces: Pieces, ends: tuple[Floats, Floats], chain: list[int], opening
         left.add(int((pieces.left if same else pieces.right)[k]))
         right.add(int((pieces.right if same else pieces.left)[k]))
     found = []
-    for first, second, fillings in openings:
+    for first, second, filling in openings:
         low, high = sorted((along(first), along(second)))
-        found.append(Opening(low, high, fillings))
+        found.append(Opening(low, high, filling))
     return Wall(
         (x, y), (dx, dy), min(t), max(t), float(pieces.thickness[longest]), int(pieces.group[longest]),
         tuple(sorted(left)), tuple(sorted(right)), len(chain), tuple(sorted(found, key=lambda o: o.low)),
     )  # fmt: skip
 
 
-_Place = tuple[Floats, Floats, list[int]]
+_Place = tuple[Floats, Floats, int]
 
 
-def _openings(
-    pieces: Pieces, gaps: _Gaps, gap_of: Ints, chain: list[int], inside: dict[int, list[int]]
-) -> list[_Place]:
+def _openings(pieces: Pieces, gaps: _Gaps, gap_of: Ints, chain: list[int], filling_of: dict[int, int]) -> list[_Place]:
     """Return the ends of the openings between the pieces of a chain, and what stands in them."""
     found = []
     for k in chain[:-1]:
         gap = int(gap_of[k])
-        if gap in inside:
-            ends = (pieces.origin[k] + pieces.along[k] * t[gap] for t in (gaps.low, gaps.high))
-            found.append((*ends, inside[gap]))
+        if gap in filling_of:
+            first, second = (pieces.point(k, t[gap]) for t in (gaps.low, gaps.high))
+            found.append((first, second, filling_of[gap]))
     return found

@@ -181,9 +181,9 @@ def _mitred(plans: list[Plan], i: int, i_end: int, j: int, j_end: int) -> tuple[
     one_inner = 1 if turn * inward[0] > 0 else -1
     two_inner = -1 if turn * inward[1] > 0 else 1
     got: list[dict[int, float]] = [{}, {}]
+    middle = _crossing(one, 0, two, 0)
     for side in (1, -1):  # inner, outer
         point = _crossing(one, one_inner * side, two, two_inner * side)
-        middle = _crossing(one, 0, two, 0)
         if math.dist(point, middle) > _LONGEST * max(one.thickness, two.thickness):
             return None, None
         got[0][one_inner * side] = local(one, point)[0]

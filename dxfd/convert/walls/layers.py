@@ -78,7 +78,7 @@ class Stack:
     def apart(self, run: int, other: int, at: tuple[int, float]) -> float:
         """Return how far two runs lie apart, at metres along one."""
         r = self._runs
-        point = r.origin[at[0]] + r.along[at[0]] * at[1]
+        point = r.point(*at)
         s = [
             float(r.along[run, 0] * v[1] - r.along[run, 1] * v[0])
             for v in (

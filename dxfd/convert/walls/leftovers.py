@@ -71,7 +71,7 @@ def fates(lines: Lines, runs: Runs, plans: list[Plan]) -> dict[int, Fate]:
         length[owner] += high - low
         for a, b in free:
             if b - a > (_LEAST_M if len(free) > 1 or b - a < high - low else 0.0):
-                p, q = (runs.origin[run] + runs.along[run] * t for t in (a, b))
+                p, q = (runs.point(run, t) for t in (a, b))
                 rests[owner].append(((float(p[0]), float(p[1])), (float(q[0]), float(q[1]))))
     found: dict[int, Fate] = {}
     group = dict(zip(lines.owner.tolist(), lines.group.tolist(), strict=True))

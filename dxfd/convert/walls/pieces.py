@@ -11,12 +11,11 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from msgspec import Struct
 
 from dxfd.convert.build.ragged import Bools, Floats, Ints
 from dxfd.convert.walls.layers import Facing, Stack, without
 from dxfd.convert.walls.measures import Measures
-from dxfd.convert.walls.runs import Runs, cross, dot, near
+from dxfd.convert.walls.runs import Runs, Straight, cross, dot, near
 
 _LEAST_M: Final = 0.05
 """A shorter stretch of two faces is no wall."""
@@ -30,36 +29,21 @@ _MOST_BESIDE: Final = 8
 _EPS_M: Final = 1e-4
 
 
-class Pieces(Struct, frozen=True):
-    """Stretches of walls between two faces.
+class Pieces(Straight, frozen=True):
+    """Stretches of walls between two faces, along their centre lines.
 
     Attributes:
-        origin, along: (k, 2) point of the centre line, and its unit direction.
-        low, high: (k,) metres from the origin.
         thickness: (k,) metres.
         left, right: (k,) runs.
         group: (k,) of both.
         layered: (k,) the faces are not the pair but layers behind it.
     """
 
-    origin: Floats
-    along: Floats
-    low: Floats
-    high: Floats
     thickness: Floats
     left: Ints
     right: Ints
     group: Ints
     layered: Bools
-
-    @property
-    def ends(self) -> tuple[Floats, Floats]:
-        """(k, 2) each."""
-        return self.origin + self.along * self.low[:, None], self.origin + self.along * self.high[:, None]
-
-    def take(self, rows: Ints | Bools) -> Pieces:
-        """Return some of them."""
-        return Pieces(*(getattr(self, name)[rows] for name in self.__struct_fields__))
 
 
 def facing(runs: Runs, measures: Measures) -> Facing:
@@ -124,8 +108,7 @@ def pieces(runs: Runs, found: Facing, thin: Facing, thickest: float) -> Pieces:
             stack.taken[two].append(stack.told(one, two, (x, y)))
             outer = stack.outermost(one, (x, y), one, -int(found.side[k]), thickness)
             other = stack.outermost(one, (x, y), two, -int(found.b_side[k]), stack.apart(outer, two, (one, x)))
-            ends = (runs.origin[one] + runs.along[one] * t for t in (x, y))
-            made.append((outer, other, *ends, (outer, other) != (one, two)))
+            made.append((outer, other, runs.point(one, x), runs.point(one, y), (outer, other) != (one, two)))
     if not made:
         none, empty = np.empty((0, 2)), np.empty(0, dtype=np.int64)
         return Pieces(none, none, np.empty(0), np.empty(0), np.empty(0), empty, empty, empty, empty > 0)
@@ -157,7 +140,7 @@ def _in_a_row(found: Facing) -> Bools:
     row = np.full(count, np.inf)
     rows = np.flatnonzero((sides[:, 0] & sides[:, 1])[run])
     order = rows[np.lexsort((partner[rows], thickness[rows], side[rows], run[rows]))]
-    starts = np.flatnonzero(np.append(True, run[order][1:] != run[order][:-1])) if len(order) else order
+    starts = np.flatnonzero(np.diff(run[order], prepend=-1))
     for begin, end in pairwise([*starts.tolist(), len(order)]):
         members = order[begin:end]
         right, left = members[side[members] == 0][:_MOST_BESIDE], members[side[members] == 1][:_MOST_BESIDE]

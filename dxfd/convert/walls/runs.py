@@ -18,33 +18,45 @@ _BEND: Final = 0.002
 """Sine of the angle between two segments of one line, at most."""
 
 
-class Runs(Struct, frozen=True):
-    """Lines in plan that reach from `low` to `high` along their direction.
+class Straight(Struct, frozen=True):
+    """What reaches from `low` to `high` along a line in plan.
 
     Attributes:
         origin: (m, 2) a point of each.
-        along: (m, 2) unit vectors, to the right or straight up.
+        along: (m, 2) unit vectors.
         low, high: (m,) metres from the origin.
-        group: (m,) of their segments.
-        of_line: (n,) run of each segment.
     """
 
     origin: Floats
     along: Floats
     low: Floats
     high: Floats
-    group: Ints
-    of_line: Ints
 
     def at(self, rows: Ints, t: Floats) -> Floats:
-        """Return (k, 2) the points of runs at metres along them."""
+        """Return (k, 2) the points of some at metres along them."""
         return self.origin[rows] + self.along[rows] * t[:, None]
+
+    def point(self, row: int, t: float) -> Floats:
+        """Return (2,) the point of one at metres along it."""
+        there: Floats = self.origin[row] + self.along[row] * t
+        return there
 
     @property
     def ends(self) -> tuple[Floats, Floats]:
         """(m, 2) each."""
-        every = np.arange(len(self.low))
-        return self.at(every, self.low), self.at(every, self.high)
+        return self.origin + self.along * self.low[:, None], self.origin + self.along * self.high[:, None]
+
+
+class Runs(Straight, frozen=True):
+    """Lines in plan, to the right or straight up.
+
+    Attributes:
+        group: (m,) of their segments.
+        of_line: (n,) run of each segment.
+    """
+
+    group: Ints
+    of_line: Ints
 
 
 def cross(a: Floats, b: Floats) -> Floats:

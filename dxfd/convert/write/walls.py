@@ -12,9 +12,10 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 from msgspec import Struct
+from msgspec.structs import replace
 
 from dxfd.convert.build.frame import from_euler
-from dxfd.convert.build.ragged import Bools, Floats, Ints, offsets, within
+from dxfd.convert.build.ragged import Bools, Floats, Ints, offsets, picked
 from dxfd.convert.clash import TooManyPairsError
 from dxfd.convert.walls import solids
 from dxfd.convert.walls.chains import Fillings, Opening
@@ -63,9 +64,8 @@ class _Read(Struct, frozen=True):
 
     def part(self, rows: Ints) -> Bodies:
         """Return the bodies of some."""
-        counts = np.diff(self.bodies.offset)[rows]
-        at = np.repeat(self.bodies.offset[:-1][rows], counts) + within(counts)
-        return Bodies(self.bodies.points[at], offsets(counts))
+        points, offset = self.bodies.points, self.bodies.offset
+        return Bodies(points[picked(offset, rows)], offsets(np.diff(offset)[rows]))
 
 
 def join(database: Database, measures: Measures) -> None:
@@ -171,7 +171,7 @@ def _take(change: Change, lines: _Read, fillings: _Read, rows: Ints, measures: M
          for k in rows.tolist()], dtype=np.int64,
     )  # fmt: skip
     faces = got.lines.take(~(is_line[got.lines.owner] & got.lines.outline))  # the box of a line is no outline
-    faces = type(faces)(faces.first, faces.second, faces.owner, groups[faces.owner], faces.outline)
+    faces = replace(faces, group=groups[faces.owner])
     foot = float(lines.center[rows[0], 2] - lines.size[rows[0], 2] / 2)
     stands = _standing(fillings, lines.storey[int(rows[0])], foot, float(lines.size[rows, 2].max()))
     place = np.flatnonzero(stands)
@@ -187,7 +187,7 @@ def _take(change: Change, lines: _Read, fillings: _Read, rows: Ints, measures: M
             hole = _hole(opening, fillings, place, (foot, height), measures)
             if hole is not None:
                 holes.append(hole)
-                filling = fillings.guid[int(place[opening.fillings[0]])]
+                filling = fillings.guid[int(place[opening.filling])]
                 change.openings.append(_opening(guid, len(holes), filling, hole, plan))
         change.walls.append(WallRow(guid, int(lines.id[row]), plan, foot, height, holes))
     for owner, fate in sorted(found.fates.items()):
@@ -216,10 +216,10 @@ def _hole(
 ) -> solids.Hole | None:
     """Return how high an opening reaches: as its door or window does, else as the measures say."""
     foot, height = stands
-    best = int(place[opening.fillings[0]])
-    is_door = fillings.ifc_class[best] == DOOR
-    low = float(fillings.center[best, 2] - fillings.size[best, 2] / 2) - foot
-    tall = float(fillings.size[best, 2])
+    own = int(place[opening.filling])
+    is_door = fillings.ifc_class[own] == DOOR
+    low = float(fillings.center[own, 2] - fillings.size[own, 2] / 2) - foot
+    tall = float(fillings.size[own, 2])
     sill = 0.0 if is_door else low if low > _LOW_M else measures.sill_m
     if tall >= _LEAST_HEIGHT_M:
         head = low + tall
