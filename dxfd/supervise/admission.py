@@ -20,6 +20,7 @@ from dxfd.config.model import Settings
 from dxfd.store.queue import Queue
 from dxfd.store.rows import JobRow, Peak
 from dxfd.supervise import meter
+from dxfd.supervise.aside import longest_look_s
 from dxfd.supervise.budget import Bounds, Host, budget_bytes, estimate_bytes, grant_bytes, worker_count
 from dxfd.supervise.orders import dwg_memory_bytes
 from dxfd.supervise.pressure import Bounds as PressureBounds
@@ -31,8 +32,6 @@ READ_S: Final = 1.0
 """Pressure and disks are read this often at most."""
 MOST_PEAKS: Final = 500
 CANDIDATES: Final = 64
-_LOOK_S: Final = 5.0
-"""A look at a drawing's size may take this long; others wait behind it meanwhile."""
 
 log = logs.get_logger()
 
@@ -65,7 +64,7 @@ class Admission:
         """Take the queue, the settings, and what is called (from a thread) when a look at files is done."""
         self._queue = queue
         self._host = host or _this_host()
-        self._prober = Prober(on_found, timeout_s=_LOOK_S)
+        self._prober = Prober(on_found, timeout_s=longest_look_s(settings.io_timeout_s))
         self._peaks = deque(queue.listing.peaks(MOST_PEAKS), maxlen=MOST_PEAKS)
         self._held: dict[int, str] = {}
         self._read_at = float("-inf")
@@ -82,7 +81,7 @@ class Admission:
                 settings.max_workers, cores=self._host.cores, budget=budget, floor=settings.memory_floor
             ),
         )
-        self._prober.aside.timeout_s = min(_LOOK_S, settings.io_timeout_s)
+        self._prober.aside.timeout_s = longest_look_s(settings.io_timeout_s)
         self._read_at = float("-inf")
 
     def close(self) -> None:

@@ -25,6 +25,7 @@ from dxfd.store.queue import Queue
 from dxfd.store.rows import JobRow
 from dxfd.supervise import cgroups, meter
 from dxfd.supervise.admission import Admission, Admitted, Capacity
+from dxfd.supervise.aside import longest_look_s
 from dxfd.supervise.child import Child
 from dxfd.supervise.clocks import Clocks
 from dxfd.supervise.exits import Ended, Killed, Policy, judge
@@ -38,8 +39,6 @@ PROGRESS_WRITE_S = 1.0
 """Progress of a job is written to the queue this often at most."""
 MEASURE_S = 0.5
 TROUBLE_LOG_S = 60.0
-_LOOK_S = 5.0
-"""A look at the output of an attempt that ended without a word may take this long."""
 
 log = logs.get_logger()
 
@@ -77,7 +76,7 @@ class Arbiter:
         self.draining = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._admission = Admission(queue, settings, self._wake_from_thread)
-        self._outputs = Outputs(self._wake_from_thread, timeout_s=min(_LOOK_S, settings.io_timeout_s))
+        self._outputs = Outputs(self._wake_from_thread, timeout_s=longest_look_s(settings.io_timeout_s))
         self._clocks = Clocks()
         self._groups = cgroups.WorkerGroups(None)
         self._policy = _policy(settings)
@@ -99,7 +98,7 @@ class Arbiter:
         self._settings = settings
         self._policy = _policy(settings)
         self._admission.apply(settings)
-        self._outputs.aside.timeout_s = min(_LOOK_S, settings.io_timeout_s)
+        self._outputs.aside.timeout_s = longest_look_s(settings.io_timeout_s)
         self.wake()
 
     @property

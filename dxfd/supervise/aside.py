@@ -16,6 +16,8 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 MOST_STUCK: Final = 8
+_LOOK_S: Final = 5.0
+"""One look may take this long; others wait behind it meanwhile."""
 
 T = TypeVar("T")
 At = Callable[[str], None]
@@ -38,6 +40,11 @@ class _Look(msgspec.Struct, Generic[T]):
     call: Callable[[At], T]
     began_at: float | None = None
     wanted: bool = True
+
+
+def longest_look_s(io_timeout_s: float) -> float:
+    """Return how long one look may take: not longer than the settings allow any operation on a file."""
+    return min(_LOOK_S, io_timeout_s)
 
 
 class Aside(Generic[T]):
