@@ -7,9 +7,7 @@ what an entity takes for good.
 from __future__ import annotations
 
 import argparse
-import os
 import random
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from dxfd.config.units import parse_bytes
+from tests.bench.measure import MB, measure
 from tests.support import convert as cv
 
 KINDS: Final = {
@@ -64,13 +63,7 @@ def peak_mb(folder: Path, kind: str, count: int, limit: str) -> float:
     source = folder / "hostile.dxf"
     write(source, kind, count)
     argv = [sys.executable, "-m", "dxfd", "convert", "--quiet", "--restart", "--max-memory", limit, *KINDS[kind]]
-    child = subprocess.Popen([*argv, source, folder / "hostile.db"])
-    _, status, used = os.wait4(child.pid, 0)
-    if child.returncode is None:
-        child.returncode = os.waitstatus_to_exitcode(status)
-    if status:
-        raise SystemExit(f"{kind}: the conversion of {count} ended with {child.returncode}")
-    return used.ru_maxrss / 1024
+    return measure([*argv, str(source), str(folder / "hostile.db")], folder / "log").peak_rss_bytes / MB
 
 
 def main() -> None:
@@ -85,7 +78,7 @@ def main() -> None:
         count = arguments.count // 10 if kind == "exploded" else arguments.count
         with tempfile.TemporaryDirectory(prefix="dxfd-hostile-") as name:
             small, large = (peak_mb(Path(name), kind, n, arguments.max_memory) for n in (count // 4, count))
-        growth = (large - small) * 1024 * 1024 / (count - count // 4)
+        growth = (large - small) * MB / (count - count // 4)
         print(f"{kind:>14} {count // 4:>9,}: {small:6.0f} MB {count:>9,}: {large:6.0f} MB   {growth:7.0f} bytes each")
 
 
