@@ -30,12 +30,8 @@ def export(out: Path, rules: Path | None, json_wanted: bool) -> None:
     refuse_existing(out)
     loaded = load(rules)
     if out.suffix.lower() == ".db":
-        counts: list[int] = []
-        write_whole(
-            out,
-            lambda at: counts.append(write_library(at, loaded.rules, loaded.disciplines, source=loaded.source)),
-        )
-        written, what = counts[0], "template"
+        written = write_whole(out, lambda at: write_library(at, loaded.rules, loaded.disciplines, source=loaded.source))
+        what = "template"
     else:
         text = document(loaded.rules, loaded.disciplines, head=loaded.source)
         write_whole(out, lambda at: at.write_text(text, encoding="utf-8"))

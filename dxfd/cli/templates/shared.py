@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dxfd.convert.match.engine import RuleSet
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+_T = TypeVar("_T")
 
 
 def rules_option(command: _Command) -> _Command:
@@ -56,20 +57,25 @@ def refuse_existing(out: Path) -> None:
         raise OutputError(f"{out} is there already", hint="name another file, or remove it first")
 
 
-def write_whole(out: Path, write: Callable[[Path], object]) -> None:
+def write_whole(out: Path, write: Callable[[Path], _T]) -> _T:
     """Let a function write a file beside its place, which gets its name when all of it is on the disk.
+
+    Returns:
+        What the function does.
 
     Raises:
         OutputError: it cannot be written.
     """
     partial = out.with_name(f"{out.name}.{os.getpid()}.partial")
     try:
-        write(partial)
+        done = write(partial)
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
         partial.rename(out)
     except OSError as error:
         raise OutputNotWritableError(f"{out} cannot be written: {error.strerror or error}") from None
+    else:
+        return done
     finally:
         with suppress(OSError):  # what cannot be removed is told by the error that is on its way
             partial.unlink(missing_ok=True)

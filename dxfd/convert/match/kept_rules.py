@@ -65,7 +65,7 @@ def keep(
     database.execute(f"CREATE TABLE {RULES} (position INTEGER PRIMARY KEY, rule_id TEXT, rule TEXT, templates TEXT)")
     database.execute(f"CREATE TABLE {DISCIPLINES} (words TEXT)")
     database.execute(f"INSERT INTO {DISCIPLINES} VALUES (?)", (document((), disciplines),))
-    digests = _digests({name: _all(database, name) for name in TABLES})
+    digests = _digests({name: rows_of(database, name) for name in TABLES})
     for position, rule in enumerate(rules, 1):
         of = {code: [row_id, digests[row_id]] for code, row_id in templates.get(rule.rule_id, {}).items()}
         text = "\n".join(rule_lines(rule))
@@ -112,7 +112,8 @@ def _without(rule: Rule, codes: set[str]) -> Rule | None:
     return replace(rule, disciplines=left, element=replace(rule.element, discipline=left[0]))
 
 
-def _all(database: sqlite3.Connection, table: str) -> list[Row]:
+def rows_of(database: sqlite3.Connection, table: str) -> list[Row]:
+    """Return the rows of a table in its order, columns by their small-letter name."""
     cursor = database.execute(f"SELECT * FROM {table}")
     columns = [str(column[0]).lower() for column in cursor.description]
     return [dict(zip(columns, values, strict=True)) for values in cursor]

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
@@ -25,12 +25,10 @@ from msgspec import MsgspecError, Struct
 from msgspec.structs import replace
 
 from dxfd.convert.match.derive import derived
-from dxfd.convert.match.kept_rules import TABLES, Kept, kept
+from dxfd.convert.match.kept_rules import TABLES, Kept, Row, Tables, kept, rows_of
 from dxfd.convert.match.rules import DISCIPLINES, DisciplineWords, Element, NameTest, Recipe, Rule
 from dxfd.convert.match.ruleset import RuleFile
 from dxfd.errors import TemplatesError
-
-Row = Mapping[str, Any]
 
 PROXY: Final = "IfcBuildingElementProxy"
 _PROXY_PRIORITY: Final = -20
@@ -93,14 +91,14 @@ def read_library(path: Path, default: RuleFile) -> Library:
             tables = {str(name).lower() for (name,) in database.execute("SELECT name FROM sqlite_master")}
             if "element_templates" not in tables:
                 raise TemplatesError(f"{path}: not a template library: it has no table element_templates")
-            read = {name: list(_rows(database, name)) if name in tables else [] for name in TABLES}
+            read = {name: rows_of(database, name) if name in tables else [] for name in TABLES}
             whole = kept(database, read, path.name)
     except (sqlite3.Error, MsgspecError) as error:
         raise TemplatesError(f"{path}: cannot be read as a template library: {error}") from None
     return _Reader(path, default, read).rules() if whole is None else _with_kept(path, default, read, whole)
 
 
-def _with_kept(path: Path, default: RuleFile, read: Mapping[str, list[Row]], whole: Kept) -> Library:
+def _with_kept(path: Path, default: RuleFile, read: Tables, whole: Kept) -> Library:
     """Return the rules that the library keeps, after those of templates that others changed or added."""
     changed = set(whole.changed)
     others = [
@@ -119,18 +117,10 @@ def _lenient_text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def _rows(database: sqlite3.Connection, table: str) -> Iterator[Row]:
-    """Yield the rows of a table in its order, columns by their small-letter name."""
-    cursor = database.execute(f"SELECT * FROM {table}")
-    columns = [str(column[0]).lower() for column in cursor.description]
-    for values in cursor:
-        yield dict(zip(columns, values, strict=True))
-
-
 class _Reader:
     """One library on its way to rules."""
 
-    def __init__(self, path: Path, default: RuleFile, tables: Mapping[str, list[Row]]) -> None:
+    def __init__(self, path: Path, default: RuleFile, tables: Tables) -> None:
         self.path = path
         self.default = default
         self.tables = tables
