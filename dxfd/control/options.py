@@ -7,6 +7,7 @@ import os.path
 import re
 from typing import Final
 
+from dxfd.config.model import FIELDS
 from dxfd.contract.messages import JobDwg, JobLimits, JobOptions
 from dxfd.contract.progress import Building, Choices
 from dxfd.errors import UsageError
@@ -16,12 +17,11 @@ _LONGEST_PATH: Final = 4096
 _LONGEST_NAME: Final = 255
 _MOST_NAMES: Final = 1000
 _COARSEST_M: Final = 1.0
-_DEEPEST: Final = 200
+_DEEPEST: Final = int(FIELDS["max_block_depth"].most)
 """Blocks are gone down into by functions that call themselves: 10,000 levels would end the worker."""
 _LONGEST_S: Final = 1e9
 _ENCODING: Final = re.compile(r"[A-Za-z0-9][-_. A-Za-z0-9]{0,39}")
 _UNITS: Final = ("", "mm", "cm", "dm", "m", "km", "in", "ft", "yd", "mi")
-_CONVERTERS: Final = ("", "auto", "acadsharp", "dwg2dxf", "oda", "off")
 
 
 def absolute(name: str, text: str) -> str:
@@ -43,7 +43,7 @@ def check_options(options: JobOptions) -> None:
     """
     _one_of("units", options.units, _UNITS)
     _one_of("error_action", options.error_action, ("skip", "stop"))
-    _one_of("damaged", options.damaged, ("", "refuse", "convert"))
+    _one_of("damaged", options.damaged, _words_of("damaged"))
     if options.encoding and not _ENCODING.fullmatch(options.encoding):
         raise UsageError(f"there is no encoding {options.encoding[:40]!r}", hint="name a code page, as cp1251")
     if not 0.0 <= options.tolerance_m <= _COARSEST_M:
@@ -63,7 +63,7 @@ def check_options(options: JobOptions) -> None:
 def _check_choices(choices: Choices) -> None:
     _one_of("hidden_layers", choices.hidden_layers, ("convert", "skip"))
     _one_of("colors", choices.colors, ("rule", "drawing"))
-    _one_of("detail", choices.detail, ("", "body", "box"))
+    _one_of("detail", choices.detail, _words_of("detail"))
     _number("explode_limit", choices.explode_limit)
     for name, words in (("layouts", choices.layouts), ("blocks", choices.blocks)):
         if len(words) > _MOST_NAMES or any(not 0 < len(word) <= _LONGEST_NAME for word in words):
@@ -71,9 +71,9 @@ def _check_choices(choices: Choices) -> None:
 
 
 def _check_building(building: Building) -> None:
-    _one_of("heights", building.heights, ("", "auto", "drawing", "mixed", "rules"))
+    _one_of("heights", building.heights, _words_of("heights"))
     _one_of("first", building.first, ("all", "structure"))
-    _one_of("walls", building.walls, ("", "auto", "lines", "pairs"))
+    _one_of("walls", building.walls, _words_of("walls"))
     if building.file:
         absolute("the building file", building.file)
     if len(building.storey) > _LONGEST_NAME:
@@ -94,7 +94,7 @@ def _check_limits(limits: JobLimits) -> None:
 
 
 def _check_dwg(dwg: JobDwg) -> None:
-    _one_of("the converter of DWG", dwg.converter, _CONVERTERS)
+    _one_of("the converter of DWG", dwg.converter, _words_of("dwg_converter"))
     _seconds("the time of the DWG converter", dwg.timeout_s)
     _number("the memory of the DWG converter", dwg.memory_bytes)
 
@@ -102,6 +102,11 @@ def _check_dwg(dwg: JobDwg) -> None:
 def _one_of(name: str, word: str, known: tuple[str, ...]) -> None:
     if word not in known:
         raise UsageError(f"{name} is not {word[:40]!r}", hint=", ".join(filter(None, known)))
+
+
+def _words_of(setting: str) -> tuple[str, ...]:
+    """Return the words of a setting, and "": as it says."""
+    return ("", *FIELDS[setting].choices)
 
 
 def _number(name: str, value: int) -> None:

@@ -13,7 +13,7 @@ from dxfctl.options import CONTEXT
 from msgspec.structs import replace
 
 from dxfd.cli import convert as foreground
-from dxfd.config.model import Settings
+from dxfd.config.model import FIELDS, Settings
 from dxfd.contract.messages import JobDwg, JobLimits, JobOptions
 from dxfd.contract.progress import Building, Choices
 from dxfd.contract.states import JobState
@@ -92,6 +92,15 @@ def test_a_job_has_every_option_of_the_foreground():
     assert {word for word in WORDS if word.startswith("--")} == names - ONLY_FOR_WHO_WATCHES - {"--json"}
 
 
+@pytest.mark.parametrize("command", [foreground.convert, submit.command])
+def test_options_of_settings_take_what_the_settings_take(command):
+    options = {p.name: p.type for p in command.params}
+    for name in ("damaged", "detail", "heights", "walls", "dwg_converter"):
+        assert tuple(options[name].choices) == FIELDS[name].choices, name
+    depth = FIELDS["max_block_depth"]
+    assert (options[depth.name].min, options[depth.name].max) == (depth.least, depth.most)
+
+
 def test_the_same_words_give_the_same_conversion(tmp_path):
     words = said(tmp_path)
     options = by_job(tmp_path, words, Settings())
@@ -128,6 +137,8 @@ def test_a_converter_of_dwg_that_is_off_stays_off(tmp_path):
         JobOptions(building=Building(heights="x")), JobOptions(building=Building(first="x")),
         JobOptions(building=Building(storey="x" * 256)), JobOptions(building=Building(region="1,2,3")),
         JobOptions(building=Building(region="0,0,nan,1")), JobOptions(building=Building(region="1,1,0,0")),
+        JobOptions(building=Building(walls="x")), JobOptions(limits=JobLimits(max_block_depth=201)),
+        JobOptions(building=Building(walls="pairs"), choices=Choices(detail="box")),
         JobOptions(limits=JobLimits(max_entity_bytes=-1)), JobOptions(limits=JobLimits(max_entity_s=float("inf"))),
         JobOptions(dwg=JobDwg(converter="rm")), JobOptions(dwg=JobDwg(timeout_s=-1.0)),
         JobOptions(dwg=JobDwg(memory_bytes=2**62)),
