@@ -5,6 +5,7 @@ The text is that of STEP's REAL: a point always, no exponent, no trailing zeros 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Final
 
@@ -136,3 +137,8 @@ def real(value: float, places: int) -> str:
     """Return one finite number, rounded to so many places."""
     text = f"{value:.{places}f}".rstrip("0")
     return "0." if text in {"-0.", "0."} else text
+
+
+def reals(values: Iterable[float], places: int) -> str:
+    """Return "a,b,c"."""
+    return ",".join(real(value, places) for value in values)

@@ -18,8 +18,8 @@ from msgspec import Struct
 
 from dxfd import __version__
 from dxfd.ahead import Ahead
-from dxfd.export.decimals import real, rows
-from dxfd.export.figures import Figure, figures
+from dxfd.export.decimals import real, reals, rows
+from dxfd.export.figures import DIRECTION_PLACES, PLACES, Figure, figures
 from dxfd.export.frames import axes
 from dxfd.export.ifc_classes import Classes, Product, Role, Schema
 from dxfd.export.openings import Openings
@@ -33,8 +33,8 @@ from dxfd.export.types import OnProgress, Written
 MARK: Final = b"'dxfd "
 _TOGETHER: Final = 10_000
 """Elements of one relation."""
-_PLACE_PLACES: Final = 5
 _PREFIXES: Final = frozenset({"MILLI", "CENTI", "DECI", "DECA", "HECTO", "KILO"})
+_MAP_PLACES: Final = 12
 _MOST_KEPT: Final = 20_000
 _UPRIGHT: Final = (0.0, 0.0, 0.0)
 
@@ -219,8 +219,8 @@ class _Stream:
             return self.add(f"IFCAXIS2PLACEMENT3D(#{at},$,$)")
         unit = self._unit_of_map(place, metre)
         crs = self.add(f"IFCPROJECTEDCRS({string(place.crs[:LONGEST_LABEL])},$,$,$,$,$,#{unit})")
-        where = _place((place.eastings, place.northings, place.height))[1:-1]
-        turn = _place((place.abscissa, place.ordinate, place.scale), 12)[1:-1]
+        where = reals((place.eastings, place.northings, place.height), PLACES)
+        turn = reals((place.abscissa, place.ordinate, place.scale), _MAP_PLACES)
         self.add(f"IFCMAPCONVERSION(#{model},#{crs},{where},{turn})")
         return self.world
 
@@ -231,7 +231,7 @@ class _Stream:
         if place.unit in _PREFIXES:
             return self.add(f"IFCSIUNIT(*,.LENGTHUNIT.,.{place.unit}.,.METRE.)")
         exponents = self.add("IFCDIMENSIONALEXPONENTS(1,0,0,0,0,0,0)")
-        measure = self.add(f"IFCMEASUREWITHUNIT(IFCLENGTHMEASURE({_place((place.unit_m,), 12)[1:-1]}),#{metre})")
+        measure = self.add(f"IFCMEASUREWITHUNIT(IFCLENGTHMEASURE({real(place.unit_m, _MAP_PLACES)}),#{metre})")
         return self.add(f"IFCCONVERSIONBASEDUNIT(#{exponents},.LENGTHUNIT.,{string(place.unit)},#{measure})")
 
     def end(self) -> None:
@@ -285,7 +285,7 @@ class _Stream:
             np.array(
                 [(e.x, e.y, e.z - floors.get((e.building or "", e.storey or ""), 0.0)) for e in found], dtype=np.float64
             ),
-            _PLACE_PLACES,
+            PLACES,
         )
         lines, known = self.lines, self._alike
         for k, (element, figure) in enumerate(zip(found, shapes, strict=True)):
@@ -400,7 +400,7 @@ class _Stream:
         place = self.add(f"IFCLOCALPLACEMENT(#{above_place},#{origin})")
         number = self.add(
             f"IFCBUILDINGSTOREY({self._root('storey', building_, storey)},$,{string(storey[:LONGEST_LABEL])},$,$,"
-            f"#{place},$,$,.ELEMENT.,{real(floor, _PLACE_PLACES)})"
+            f"#{place},$,$,.ELEMENT.,{real(floor, PLACES)})"
         )
         self._storeys_of[above].append(number)
         self._storeys[building_, storey] = (number, place)
@@ -411,9 +411,8 @@ class _Stream:
         known = self._turns.get(key)
         if known is not None:
             return known
-        z_axis, x_axis = axes(*key)
-        two = self.add(f"IFCDIRECTION({_place(z_axis, 9)})"), self.add(f"IFCDIRECTION({_place(x_axis, 9)})")
-        return self._turns.keep(key, f"#{two[0]},#{two[1]}")
+        z, x = (self.add(f"IFCDIRECTION({_place(axis, DIRECTION_PLACES)})") for axis in axes(*key))
+        return self._turns.keep(key, f"#{z},#{x}")
 
     def _attributes(self, own: int, bag_guid: str, relation_guid: str, values: list[tuple[str, str]]) -> None:
         """Write an element's attributes; names that come again are numbered, for a set has each name once."""
@@ -464,6 +463,6 @@ def _listed(ids: Iterable[int]) -> str:
     return "".join(references(ids))
 
 
-def _place(values: tuple[float, ...], places: int = _PLACE_PLACES) -> str:
+def _place(values: tuple[float, ...], places: int = PLACES) -> str:
     """Return "(x,y,z)"."""
-    return "(" + ",".join(real(value, places) for value in values) + ")"
+    return f"({reals(values, places)})"

@@ -12,7 +12,8 @@ from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
-from dxfd.export.decimals import real
+from dxfd.export.decimals import real, reals
+from dxfd.export.figures import DIRECTION_PLACES, PLACES
 from dxfd.export.source import Element, Source
 from dxfd.export.step import proper
 
@@ -22,7 +23,6 @@ _PRISM: Final = struct.pack(
     "<36I", *(0, 1, 5, 0, 5, 4, 1, 2, 6, 1, 6, 5, 2, 3, 7, 2, 7, 6, 3, 0, 4, 3, 4, 7),
     *(2, 1, 0, 3, 2, 0, 4, 5, 6, 4, 6, 7),
 )  # fmt: skip
-_PLACES: Final = 5
 
 
 class Lines(Protocol):
@@ -112,8 +112,7 @@ class Openings:
 
 
 def _hosts(source: Source) -> dict[str, _Host]:
-    tables = {row[0] for row in source.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if "wall_openings" not in tables:
+    if "wall_openings" not in source.tables:
         return {}
     corners = ", ".join(f"corner{n}_{axis}" for n in range(1, 5) for axis in "xy")
     rows = source.connection.execute(
@@ -139,13 +138,13 @@ def _written(lines: Lines, wall: Element, host: _Host, opening: _Opening, place:
     """Write an opening as a block that stands in its wall; return its number."""
     (x, y), (dx, dy), middle = host.start, host.along, (opening.low + opening.high) / 2
     at = (x + dx * middle - wall.x, y + dy * middle - wall.y, host.foot + opening.sill - wall.z)
-    point = lines.add(f"IFCCARTESIANPOINT(({','.join(real(v, _PLACES) for v in at)}))")
-    along = lines.add(f"IFCDIRECTION(({real(dx, 9)},{real(dy, 9)},0.))")
+    point = lines.add(f"IFCCARTESIANPOINT(({reals(at, PLACES)}))")
+    along = lines.add(f"IFCDIRECTION(({reals((dx, dy), DIRECTION_PLACES)},0.))")
     axes = lines.add(f"IFCAXIS2PLACEMENT3D(#{point},#{lines.up},#{along})")
     here = lines.add(f"IFCLOCALPLACEMENT(#{place},#{axes})")
-    size = real(opening.high - opening.low, _PLACES), real(host.thickness + 2 * _BEYOND_M, _PLACES)
-    profile = lines.add(f"IFCRECTANGLEPROFILEDEF(.AREA.,$,$,{size[0]},{size[1]})")
-    depth = real(opening.head - opening.sill, _PLACES)
+    size = reals((opening.high - opening.low, host.thickness + 2 * _BEYOND_M), PLACES)
+    profile = lines.add(f"IFCRECTANGLEPROFILEDEF(.AREA.,$,$,{size})")
+    depth = real(opening.head - opening.sill, PLACES)
     solid = lines.add(f"IFCEXTRUDEDAREASOLID(#{profile},#{lines.world},#{lines.up},{depth})")
     body = lines.add(f"IFCSHAPEREPRESENTATION(#{lines.body_context},'Body','SweptSolid',(#{solid}))")
     shape = lines.add(f"IFCPRODUCTDEFINITIONSHAPE($,$,(#{body}))")

@@ -167,7 +167,9 @@ class Source:
             self.connection = sqlite3.connect(self._uri, uri=True, isolation_level=None)
         except sqlite3.Error as error:
             raise NotADatabaseError(f"{path} cannot be opened: {error}") from error
+        named = "SELECT name FROM sqlite_master WHERE type = 'table'"
         try:
+            self.tables = frozenset(name for (name,) in self.connection.execute(named))
             self.facts = self._facts()
         except (sqlite3.Error, TypeError, ValueError) as error:  # the report is no JSON, the offset no number
             self.close()
@@ -242,17 +244,16 @@ class Source:
         return (bytes(row[0]), bytes(row[1])) if row else (b"", b"")
 
     def _facts(self) -> Facts:
-        tables = {row[0] for row in self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if missing := sorted(_NEEDED - tables):
+        if missing := sorted(_NEEDED - self.tables):
             raise NotADatabaseError(f"{self.path} is not a result of dxfd: it has no table {missing[0]}")
-        if "_conversion_progress" in tables:
+        if "_conversion_progress" in self.tables:
             raise NotADatabaseError(
                 f"{self.path} is a conversion that is not finished", hint="go on with it:  dxfd convert --resume"
             )
         report = {key: json.loads(value) for key, value in self.connection.execute("SELECT key, value FROM run_report")}
         offset = self.connection.execute("SELECT offset_x, offset_y, offset_z FROM coordinate_metadata").fetchone()
         center = self.connection.execute("SELECT offset_x, offset_y, offset_z FROM global_offset LIMIT 1").fetchone()
-        place, unmapped = self._georeference(offset) if "georeference" in tables and offset else (None, "")
+        place, unmapped = self._georeference(offset) if "georeference" in self.tables and offset else (None, "")
         return Facts(
             drawing=Path(str(report.get("input", self.path.name))).name,
             finished_at=str(report.get("finished_at", "1970-01-01T00:00:00Z")),
@@ -262,7 +263,7 @@ class Source:
             elements=int(self.connection.execute("SELECT COUNT(*) FROM elements_meta").fetchone()[0]),
             georeference=place,
             unmapped=unmapped,
-            elevations=self._elevations(offset[2] if offset else 0.0) if "storeys" in tables else {},
+            elevations=self._elevations(offset[2] if offset else 0.0) if "storeys" in self.tables else {},
         )
 
     def _elevations(self, offset: float) -> dict[tuple[str, str], float]:
