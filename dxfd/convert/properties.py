@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from dxfd.convert.build.ragged import Ints
 from dxfd.convert.read.attachments import DEFINED_BY, Attachments
-from dxfd.convert.read.columns import group, of_kind
+from dxfd.convert.read.columns import by_kind, group, of_kind
 from dxfd.convert.read.dictionaries import Dictionaries
 from dxfd.convert.read.encoding import character, decode
 from dxfd.convert.read.stream import Chunk
@@ -57,9 +57,9 @@ def properties(
             else plain(decode(text, codec), "ATTRIB", codec)
             for entity, text in zip(attributes.tolist(), texts, strict=True)
         ]  # fmt: skip
+    of = by_kind(chunk, rank >= 0)
     for kind in _TEXTS:
-        entities = of_kind(chunk, kind)
-        entities = entities[rank[entities] >= 0]
+        entities = of(kind)
         if not len(entities):
             continue
         members = group(chunk, entities)
@@ -71,8 +71,7 @@ def properties(
         names += ["text"] * len(entities)
         values += [plain(decode(b"".join([*b, v]), codec), kind, codec) for b, v in zip(before, last, strict=True)]
     for kind in DEFINED_BY:
-        entities = of_kind(chunk, kind)
-        entities = entities[rank[entities] >= 0]
+        entities = of(kind)
         if not len(entities):
             continue
         handles = chunk.tags.strings(group(chunk, entities).tag_of(340)).to_pylist()
