@@ -15,7 +15,7 @@ import numpy as np
 from dxfd.convert.build import content, thick
 from dxfd.convert.build.definitions import MOST_BYTES, Definition, Definitions
 from dxfd.convert.build.geometry import COLUMNAR, FACE_KINDS, PATH_KINDS, bad_entities, polylines, simple
-from dxfd.convert.build.inserts import Placed, filled, world_extents
+from dxfd.convert.build.inserts import filled, world_extents
 from dxfd.convert.build.means import PLAIN, Means
 from dxfd.convert.build.others import others
 from dxfd.convert.build.ragged import Floats, Ints, Meshes, Paths
@@ -250,8 +250,7 @@ class Blocks:
             block = owner[number]
             rows = np.flatnonzero(of == number)
             if block is not None:
-                part = Placed(*(getattr(where, name)[rows] for name in Placed.__struct_fields__))
-                self._definitions.nest(block, [child[r] for r in rows.tolist()], part)
+                self._definitions.nest(block, [child[r] for r in rows.tolist()], where.take(rows))
 
     def _resolve(self, name: str, above: tuple[str, ...]) -> tuple[Floats, Floats]:
         known = self._definitions.box(name)
@@ -271,10 +270,10 @@ class Blocks:
         for children, where in self._definitions.nested(block):
             inner = [self._resolve(child, (*above, name)) for child in children]
             inner_low, inner_high = (np.array([pair[k] for pair in inner]) for k in (0, 1))
-            solid = (inner_low <= inner_high).all(axis=1)
-            if not solid.any():
+            solid = np.flatnonzero((inner_low <= inner_high).all(axis=1))
+            if not len(solid):
                 continue
-            part = Placed(*(getattr(where, name)[solid] for name in Placed.__struct_fields__))
+            part = where.take(solid)
             outer_low, outer_high = world_extents(part, *filled(part, inner_low[solid], inner_high[solid]))
             low = np.minimum(low, outer_low.min(axis=0))
             high = np.maximum(high, outer_high.max(axis=0))

@@ -156,11 +156,6 @@ def reach(points: Floats, turn: Floats) -> Floats:
     return out
 
 
-def cells_of(where: Placed) -> Ints:
-    """Return (n,) cells of each reference's array, 1 else."""
-    return where.columns * where.rows
-
-
 def _cells(where: Placed, row: int) -> Floats:
     """Return (c, 3) the places of an array's cells, in the turned axes."""
     column, line = np.meshgrid(np.arange(where.columns[row]), np.arange(where.rows[row]))

@@ -85,11 +85,6 @@ class Definitions:
         self._count = 0
         self._file: sqlite3.Connection | None = None
 
-    @property
-    def spilled(self) -> bool:
-        """Whether some of it lies in the database."""
-        return self._file is not None
-
     def close(self) -> None:
         """Give the database's room back."""
         if self._file is not None:

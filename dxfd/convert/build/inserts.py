@@ -31,6 +31,32 @@ class Placed(Struct, frozen=True):
     rows: Ints
     spacing: Floats
 
+    @property
+    def cells(self) -> Ints:
+        """(n,) cells of each one's array, 1 else."""
+        return self.columns * self.rows
+
+    def take(self, rows: Ints) -> Placed:
+        """Return the given ones."""
+        return Placed(*(getattr(self, name)[rows] for name in self.__struct_fields__))
+
+
+def together(parts: list[Placed]) -> tuple[Placed, Ints]:
+    """Return all references ordered by entity, and which one of all, part after part, each is."""
+    whole = Placed(*(np.concatenate([getattr(part, name) for part in parts]) for name in Placed.__struct_fields__))
+    order = np.argsort(whole.entity, kind="stable")
+    return whole.take(order), order
+
+
+def cells_of(group: Group) -> Ints:
+    """Return (n,) cells of the array of each INSERT entity, 1 for those that are none."""
+    columns, rows = _arrays(group)
+    return columns * rows
+
+
+def _arrays(group: Group) -> tuple[Ints, Ints]:
+    return np.maximum(group.integer(70, 1), 1), np.maximum(group.integer(71, 1), 1)
+
 
 def placed(group: Group, metres: float) -> Placed:
     """Return the references of a group of INSERT entities."""
@@ -42,8 +68,7 @@ def placed(group: Group, metres: float) -> Placed:
         to_world(group.point(10) * metres, matrix),
         scale,
         matrix @ about_z(np.radians(group.number(50))),
-        np.maximum(group.integer(70, 1), 1),
-        np.maximum(group.integer(71, 1), 1),
+        *_arrays(group),
         np.stack([group.number(44), group.number(45)], axis=1) * metres,
     )
 

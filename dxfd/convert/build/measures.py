@@ -11,7 +11,7 @@ import numpy as np
 
 from dxfd.convert.build import areas, bodies, thick
 from dxfd.convert.build.others import Others
-from dxfd.convert.build.ragged import Bools, Floats, Ints, Meshes, Paths, offsets, picked
+from dxfd.convert.build.ragged import Bools, Floats, Ints, Meshes, Paths
 from dxfd.convert.build.solids import Wish
 from dxfd.convert.match.rules import Element, Recipe
 from dxfd.convert.read.stream import Chunk
@@ -96,11 +96,7 @@ def outlines(made: Meshes, measures: Measures, along: Floats | None) -> tuple[Pa
     if not bool(raised.any()):
         return None, made
     rows, left = np.flatnonzero(raised), np.flatnonzero(~raised)
-    counts = np.diff(made.vertex_offset)
-    return rings.take(rows), Meshes(
-        made.entity[left], offsets(counts[left]), made.vertices[picked(made.vertex_offset, left)],
-        offsets(np.diff(made.face_offset)[left]), made.faces[picked(made.face_offset, left)],
-    )  # fmt: skip
+    return rings.take(rows), made.take(left)
 
 
 def take(
@@ -134,8 +130,4 @@ def _raised(part: areas.Areas, recipe: Ints, measures: Measures, failed: dict[in
     made = areas.prisms(part, np.where(slab, -height, np.where(level, height, width)))
     empty = np.diff(made.face_offset) == 0
     failed.update(dict.fromkeys(made.entity[empty].tolist(), ("no_geometry", "")))
-    kept = np.flatnonzero(~empty)
-    return Meshes(
-        made.entity[kept], offsets(np.diff(made.vertex_offset)[kept]), made.vertices[picked(made.vertex_offset, kept)],
-        offsets(np.diff(made.face_offset)[kept]), made.faces,
-    )  # fmt: skip
+    return made.take(np.flatnonzero(~empty))

@@ -19,7 +19,7 @@ from dxfd.convert.build.blocks import Blocks
 from dxfd.convert.build.content import Body
 from dxfd.convert.build.frame import euler_xyz, to_world
 from dxfd.convert.build.geometry import COLUMNAR, FACE_KINDS, PATH_KINDS, POINT_KINDS, polylines, simple
-from dxfd.convert.build.inserts import Placed, filled, placed, world_extents
+from dxfd.convert.build.inserts import Placed, filled, placed, together, world_extents
 from dxfd.convert.build.means import PLAIN, Means
 from dxfd.convert.build.measures import Measures, outlines, take, thickened, wished
 from dxfd.convert.build.natives import Natives, sizes
@@ -181,7 +181,7 @@ class Builder:
         where, names = references(chunk, drawn, self._codec, self._metres)
         has = np.array([name in self._blocks for name in names], dtype=np.bool_)
         rows = np.flatnonzero(has)
-        return (_some(where, rows), [names[k] for k in rows.tolist()]), drawn[~has]
+        return (where.take(rows), [names[k] for k in rows.tolist()]), drawn[~has]
 
     def _standing(
         self, chunk: Chunk, inserts: Ints, names: tuple[list[str], Ints], pictures: tuple[Placed, list[str]] | None
@@ -195,9 +195,8 @@ class Builder:
         drawn, own = pictures
         place = {name: len(distinct) + k for k, name in enumerate(dict.fromkeys(own))}
         number = np.concatenate([number, np.array([place[name] for name in own], dtype=np.int64)])
-        both = Placed(*(np.concatenate([getattr(where, n), getattr(drawn, n)]) for n in Placed.__struct_fields__))
-        order = np.argsort(both.entity, kind="stable")
-        return _some(both, order), [*distinct, *place], number[order]
+        both, order = together([where, drawn])
+        return both, [*distinct, *place], number[order]
 
     def _references(
         self, where: Placed, names: tuple[list[str], Ints], measures: Measures, failed: dict[int, tuple[str, str]]
@@ -254,10 +253,6 @@ def _too_long(paths: Paths, most: int, failed: dict[int, tuple[str, str]]) -> Bo
     return np.asarray(long, dtype=np.bool_)
 
 
-def _some(where: Placed, rows: Ints) -> Placed:
-    return Placed(*(getattr(where, name)[rows] for name in Placed.__struct_fields__))
-
-
 def _own(made: Solids) -> Built:
     """Return bodies that one element each has."""
     n = len(made.entity)
@@ -292,7 +287,7 @@ def _shared_boxes(size: Floats) -> tuple[list[str], dict[str, Shared]]:
         key = hashlib.sha256(blob + faces).hexdigest()
         keys[at] = key
         made.setdefault(key, Shared(key, blob, faces))
-    return [keys[k] for k in inverse.ravel().tolist()], made
+    return [keys[k] for k in inverse.tolist()], made
 
 
 def _merged(first: Built, second: Built) -> Built:

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from dxfd.convert.build.blocks import Blocks
-from dxfd.convert.build.content import MOST_POINTS, Body, Solid, body, cells_of, reach
+from dxfd.convert.build.content import MOST_POINTS, Body, Solid, body, reach
 from dxfd.convert.build.inserts import Placed
 from dxfd.convert.build.ragged import Floats, Ints
 from dxfd.convert.keys import tally
@@ -41,16 +41,16 @@ class Natives:
         """
         solids = [self._blocks.solid(name) for name in names]
         points = np.array([0 if s is None else len(s.points) for s in solids], dtype=np.int64)[number]
-        rows = np.flatnonzero((points > 0) & (points * cells_of(where) <= MOST_POINTS))
+        rows = np.flatnonzero((points > 0) & (points * where.cells <= MOST_POINTS))
         which = np.full(len(number), -1, dtype=np.int64)
         if not len(rows):
             return which, []
         asked = np.column_stack(
-            [number, where.scale, where.columns, where.rows, where.spacing * (cells_of(where) > 1)[:, None]]
+            [number, where.scale, where.columns, where.rows, where.spacing * (where.cells > 1)[:, None]]
         )[rows]
         rounded = np.round(asked, _DIGITS) + 0.0
         first, inverse = tally(rounded)
-        which[rows] = inverse.ravel()
+        which[rows] = inverse
         found = []
         for at in first.tolist():
             solid = solids[int(number[rows[at]])]
@@ -82,5 +82,5 @@ def sizes(which: Ints, found: list[Body], turn: Floats) -> Floats:
     for number, shown in enumerate(found):
         rows = np.flatnonzero(which == number)
         first, inverse = tally(np.round(turn[rows].reshape(-1, 9), _DIGITS) + 0.0)
-        out[rows] = reach(shown.points, turn[rows[first]])[inverse.ravel()]
+        out[rows] = reach(shown.points, turn[rows[first]])[inverse]
     return out

@@ -14,7 +14,7 @@ import pyarrow as pa
 from msgspec import Struct
 
 from dxfd.convert.build import bodies
-from dxfd.convert.build.ragged import Bools, Floats, Ints, Meshes, Paths, join_meshes, offsets, picked
+from dxfd.convert.build.ragged import Bools, Floats, Ints, Meshes, Paths, join_meshes
 
 FARTHEST_M: Final = 1e9
 """Coordinates beyond a million kilometres are no building; float32 bodies could not hold them either."""
@@ -90,7 +90,7 @@ def solids(paths: Paths, meshes: Meshes, asked: Plan) -> tuple[Solids, dict[int,
         empty = np.diff(made.face_offset) == 0
         if number not in {Action.CURVE, Action.DOT} and bool(empty.any()):
             full = np.flatnonzero(~empty)
-            made = join_meshes([_some(made, full), bodies.curves(chosen.take(np.flatnonzero(empty)))])
+            made = join_meshes([made.take(full), bodies.curves(chosen.take(np.flatnonzero(empty)))])
         parts.append(_localized(made, failed))
     parts.append(_localized(meshes, failed))
     length = np.full(1 + int(max(paths.entity.max(initial=0), meshes.entity.max(initial=0))), np.nan)
@@ -148,14 +148,6 @@ def _sound(paths: Paths, failed: dict[int, int]) -> Bools:
     return ok
 
 
-def _some(mesh: Meshes, rows: Ints) -> Meshes:
-    return Meshes(
-        mesh.entity[rows],
-        offsets(np.diff(mesh.vertex_offset)[rows]), mesh.vertices[picked(mesh.vertex_offset, rows)],
-        offsets(np.diff(mesh.face_offset)[rows]), mesh.faces[picked(mesh.face_offset, rows)],
-    )  # fmt: skip
-
-
 def within_reach(points: Floats) -> Bools:
     """Return (n,) whether points (n, 3) are finite and not absurdly far."""
     return np.asarray((np.abs(points) < FARTHEST_M).all(axis=1), dtype=np.bool_)  # false for nan
@@ -168,7 +160,7 @@ def _localized(mesh: Meshes, failed: dict[int, int]) -> Solids:
     for entity in mesh.entity[empty].tolist():
         failed[entity] = NO_VERTICES
     if bool(empty.any()):
-        mesh = _some(mesh, np.flatnonzero(~empty))
+        mesh = mesh.take(np.flatnonzero(~empty))
         counts = np.diff(mesh.vertex_offset)
     if len(counts):
         low = np.minimum.reduceat(mesh.vertices, mesh.vertex_offset[:-1])
@@ -181,16 +173,16 @@ def _localized(mesh: Meshes, failed: dict[int, int]) -> Solids:
         for entity in mesh.entity[~near].tolist():
             failed[entity] = OUT_OF_RANGE
         rows = np.flatnonzero(near)
-        mesh, center, size, counts = _some(mesh, rows), center[rows], size[rows], counts[rows]
+        mesh, center, size, counts = mesh.take(rows), center[rows], size[rows], counts[rows]
     local = (mesh.vertices - np.repeat(center, counts, axis=0) + 0.0).astype("<f4")
     return Solids(
         mesh.entity, center, size, np.full(len(counts), np.nan),
-        _blobs(local, mesh.vertex_offset), _blobs(mesh.faces.astype("<u4"), mesh.face_offset),
+        blobs(local, mesh.vertex_offset), blobs(mesh.faces.astype("<u4"), mesh.face_offset),
     )  # fmt: skip
 
 
-def _blobs(values: np.ndarray, offset: Ints) -> Any:
-    """Return an Arrow binary array (n,) over (N, 3) values of four bytes each."""
+def blobs(values: np.ndarray, offset: Ints) -> Any:
+    """Return an Arrow binary array (n,) over (N, 3) values of four bytes each, without copying them."""
     return binary(values, (offset * 12).astype(np.int32))
 
 

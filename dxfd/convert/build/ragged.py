@@ -104,6 +104,14 @@ class Meshes(Struct, frozen=True):
     face_offset: Ints
     faces: npt.NDArray[np.int64] | npt.NDArray[np.uint32]
 
+    def take(self, rows: Ints) -> Meshes:
+        """Return the given rows."""
+        return Meshes(
+            self.entity[rows],
+            offsets(np.diff(self.vertex_offset)[rows]), self.vertices[picked(self.vertex_offset, rows)],
+            offsets(np.diff(self.face_offset)[rows]), self.faces[picked(self.face_offset, rows)],
+        )  # fmt: skip
+
 
 NO_FACES = np.empty((0, 3), dtype=np.int64)
 

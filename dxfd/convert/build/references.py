@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 
 from dxfd.convert.build.frame import about_z, axes, to_world
-from dxfd.convert.build.inserts import Placed, placed
+from dxfd.convert.build.inserts import Placed, placed, together
 from dxfd.convert.build.paths import normals
 from dxfd.convert.build.ragged import Ints
-from dxfd.convert.read.columns import Group, group, of_kind
+from dxfd.convert.read.columns import Group, by_kind, group
 from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.stream import Chunk
 
@@ -62,9 +62,9 @@ def references(chunk: Chunk, members: Ints, codec: str, metres: float) -> tuple[
     names: list[str] = []
     wanted = np.zeros(chunk.count, dtype=np.bool_)
     wanted[members] = True
+    of = by_kind(chunk, wanted)
     for kind in REFERENCES:
-        mine = of_kind(chunk, kind)
-        mine = mine[wanted[mine]]
+        mine = of(kind)
         if not len(mine):
             continue
         found = group(chunk, mine)
@@ -74,8 +74,5 @@ def references(chunk: Chunk, members: Ints, codec: str, metres: float) -> tuple[
         parts.append(placed(found, metres) if insert else pictures(found, metres, table=kind == "ACAD_TABLE"))
     if len(parts) == 1:
         return parts[0], names
-    whole = Placed(*(np.concatenate([getattr(p, name) for p in parts]) for name in Placed.__struct_fields__))
-    order = np.argsort(whole.entity, kind="stable")
-    return Placed(*(getattr(whole, name)[order] for name in Placed.__struct_fields__)), [
-        names[k] for k in order.tolist()
-    ]
+    whole, order = together(parts)
+    return whole, [names[k] for k in order.tolist()]

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from dxfd.convert.build.portable import within_reach
+from dxfd.convert.build.portable import blobs, within_reach
 from dxfd.convert.build.ragged import Bools, Floats, Ints, offsets
 from dxfd.convert.explode.pieces import Piece, Workshop, piece
 from dxfd.convert.explode.places import References, Words, inside, laid_out, mixed, rigid, scale_of
@@ -228,7 +228,7 @@ class Expander:
             np.repeat(order, n), np.repeat(tops, n), columns,
             (np.arange(m)[:, None] * n + row[own][None, :]).ravel(), held.take(pa.array(np.tile(own, m))),
             np.repeat(tops, len(others)), np.repeat(cells.entity, len(others)), held.take(pa.array(np.tile(others, m))),
-            order[0] if m else 0, _times(made.ledger, m, cells),
+            order[0] if m else 0, _times(made.ledger, cells),
         )  # fmt: skip
 
     def _below(self, made: Piece, cells: References) -> References:
@@ -332,8 +332,8 @@ def _bodies(made: Piece, cells: References) -> tuple[Bools, dict[str, Any]]:
     other = np.repeat(mirrored, len(bodies.faces))
     faces[other] = faces[other][:, ::-1]
     columns = {
-        "center": center, "size": size, "vertices": _blobs(local, _tiled(bodies.vertex_offset, m)),
-        "faces": _blobs(faces, _tiled(bodies.face_offset, m)),
+        "center": center, "size": size, "vertices": blobs(local, _tiled(bodies.vertex_offset, m)),
+        "faces": blobs(faces, _tiled(bodies.face_offset, m)),
     }  # fmt: skip
     return stiff, columns
 
@@ -342,15 +342,7 @@ def _tiled(offset: Ints, times: int) -> Ints:
     return offsets(np.tile(np.diff(offset), times))
 
 
-def _blobs(values: np.ndarray, offset: Ints) -> Any:
-    """Return an Arrow binary array over (N, 3) values of four bytes each, without copying them."""
-    place = pa.py_buffer((offset * 12).astype(np.int32))
-    return pa.Array.from_buffers(
-        pa.binary(), len(offset) - 1, [None, place, pa.py_buffer(np.ascontiguousarray(values))]
-    )
-
-
-def _times(ledger: pa.Table, m: int, cells: References) -> pa.Table:
+def _times(ledger: pa.Table, cells: References) -> pa.Table:
     """Return a piece's account for some references, by the layout of each."""
     parts = []
     for layout in dict.fromkeys(cells.layout.tolist()):
@@ -364,7 +356,6 @@ def _times(ledger: pa.Table, m: int, cells: References) -> pa.Table:
             table.schema.get_field_index("first_handle"), "first_handle", pa.array(handles, type=pa.string())
         )
         parts.append(table.append_column("at", pa.array([layout] * table.num_rows, type=pa.int64())))
-    del m
     return pa.concat_tables(parts)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from msgspec import Struct, field
 
 from dxfd.convert.build.geometry import bad_entities
+from dxfd.convert.build.inserts import cells_of
 from dxfd.convert.build.ragged import Floats, Ints
 from dxfd.convert.read.columns import group, of_kind
 from dxfd.convert.read.encoding import decode
@@ -124,7 +125,7 @@ class Index:
         members = group(chunk, inserts)
         raw = chunk.tags.strings(members.tag_of(2)).dictionary_encode()
         names = [decode(value, self._codec).strip().upper() for value in raw.dictionary.to_pylist()]
-        cells = np.maximum(members.integer(70, 1), 1) * np.maximum(members.integer(71, 1), 1)
+        cells = cells_of(members)
         key = np.stack([number, raw.indices.to_numpy().astype(np.int64), cells], axis=1)
         for (at, name, count), times in zip(*np.unique(key, axis=0, return_counts=True), strict=True):
             children = rows[int(at)].children

@@ -20,7 +20,7 @@ from dxfd.convert.build.blocks import Blocks
 from dxfd.convert.build.content import Solid
 from dxfd.convert.build.geometry import bad_entities
 from dxfd.convert.build.ground import lies_flat
-from dxfd.convert.build.inserts import placed
+from dxfd.convert.build.inserts import cells_of, placed
 from dxfd.convert.build.means import Means
 from dxfd.convert.build.model import Builder, Built
 from dxfd.convert.build.ragged import Bools, Floats, Ints, offsets
@@ -178,7 +178,7 @@ def references(
     ordinal = more["ordinal"]
     handle = head.handle_int[entities]
     return References(
-        blocks[names[1][entities]], matrices(where, base), where.columns * where.rows, where.columns, steps(where),
+        blocks[names[1][entities]], matrices(where, base), where.cells, where.columns, steps(where),
         layers[head.layer_of[entities]], _packed(shop, chunk, head, entities, more["inherited"]),
         _handles(head, entities, ordinal), _keys(handle, ordinal), handle, ordinal, more["layout"], entities,
     )  # fmt: skip
@@ -348,7 +348,7 @@ def explodable(
     if not len(inserts):
         return inserts
     members = group(chunk, inserts)
-    cells = np.maximum(members.integer(70, 1), 1) * np.maximum(members.integer(71, 1), 1)
+    cells = cells_of(members)
     key, back = np.unique(np.stack([names[1][inserts], cells], axis=1), axis=0, return_inverse=True)
     fates = [index.fate(names[0][name], count, block) for name, count in key.tolist()]
     fate = np.array([at.get(word, -1) if word else -1 for word in fates], dtype=np.int64)[back.ravel()]

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from msgspec import Struct
 
+from dxfd.convert.build.inserts import cells_of
 from dxfd.convert.build.model import Built
 from dxfd.convert.build.ragged import Floats, Ints
 from dxfd.convert.explode.expand import Expander, Part
@@ -85,7 +86,7 @@ class Exploding:
         """Return the references that are exploded, and how many entities each becomes."""
         exploded, _ = self._chosen(chunk, view, names)
         members = group(chunk, exploded)
-        cells = np.maximum(members.integer(70, 1), 1) * np.maximum(members.integer(71, 1), 1)
+        cells = cells_of(members)
         totals = [self._shop.index.get(names[0][k]).total for k in names[1][exploded].tolist()]
         return exploded, cells * np.array(totals, dtype=np.int64)
 
