@@ -57,7 +57,7 @@ def run(
     state_dir, run_dir, log_dir = Path(settings.state_dir), Path(settings.run_dir), Path(settings.log_dir)
     _make(state_dir, 0o700)
     _make(run_dir, 0o750)
-    _make(log_dir, 0o750)
+    _make(log_dir, logs.FOLDER_MODE)
     with pidfile.acquire(run_dir / PID_NAME) as lock, pidfile.acquire(state_dir / QUEUE_LOCK_NAME) as queue_lock:
         file = logs.LogFile(log_dir / LOG_NAME, max_bytes=settings.log_max_bytes, backups=settings.log_backups)
         logs.configure(level=settings.log_level, to_stderr=to_stderr, file=file)

@@ -29,6 +29,8 @@ import structlog  # noqa: E402
 for _name in _hidden:
     del sys.modules[_name]
 
+FOLDER_MODE: Final = 0o750
+"""Of the log's folder: whoever is in the daemon's group may read."""
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 _MAX_RELAYED: Final = 65_536
 """Bytes of one worker line that are kept."""
@@ -83,7 +85,7 @@ class LogFile:
     def reopen(self) -> None:
         """Open the path anew (after somebody else renamed the file, or removed its folder)."""
         with contextlib.suppress(OSError):
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             fresh = self._open()
             self._file.close()
             self._file, self._torn = fresh, False

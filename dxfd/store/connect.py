@@ -159,10 +159,10 @@ def open_database(path: Path, *, durable: bool = True) -> Database:
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA cache_size = -4096")
+            return Database(connection, path)
     except BaseException:
         connection.close()
         raise
-    return Database(connection, path)
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:

@@ -61,9 +61,14 @@ def test_the_file_is_rotated_at_its_size_and_old_ones_are_dropped(file):
 def test_reopening_makes_a_folder_that_was_removed(file):
     file.path.unlink()
     file.path.parent.rmdir()
-    file.reopen()
+    before = os.umask(0o022)
+    try:
+        file.reopen()
+    finally:
+        os.umask(before)
     file.write("here again")
     assert file.path.read_text() == "here again\n"
+    assert file.path.parent.stat().st_mode & 0o777 == logs.FOLDER_MODE  # as it was: its group may read
 
 
 def test_reopening_follows_a_file_that_was_moved_away(file):

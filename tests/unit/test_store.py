@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import errno
+import os
 import random
 import re
 import resource
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -247,6 +250,15 @@ def test_a_queue_that_was_moved_away_is_whole_when_it_is_moved_back(tmp_path):
     away.replace(path)
     with closing(open_queue(path)) as queue:
         assert queue.jobs.get(job.id).source == job.source
+
+
+def test_a_queue_that_goes_while_it_is_opened_is_told(tmp_path, monkeypatch):
+    def gone(path: Path, **_: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+
+    with monkeypatch.context() as patch, pytest.raises(StoreError, match="cannot be opened: No such file"):
+        patch.setattr(Path, "stat", gone)
+        open_database(tmp_path / "queue.db")
 
 
 def test_the_log_of_a_queue_that_was_replaced_is_not_played_into_the_other(tmp_path):
