@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dxfd.contract.human import count, counted, percent, safe, size
-from dxfd.errors import DxfdError, UsageError
+from dxfd.errors import UsageError
 
 if TYPE_CHECKING:
     from dxfd.export.source import Source
@@ -43,7 +43,7 @@ def ifc(source: Path, output: Path, schema: str, *, per_discipline: bool, as_jso
     from dxfd.export.ifc import export_ifc
     from dxfd.export.ifc_classes import Schema
 
-    with _told(as_json=as_json), _opened(source, output) as database, _progress() as shown:
+    with _uncollected(), _opened(source, output) as database, _progress() as shown:
         disciplines: list[str | None] = [*database.disciplines()] if per_discipline else [None]
         files = [
             export_ifc(database, _named(output, code), Schema(schema), discipline=code, on_progress=shown)
@@ -61,7 +61,7 @@ def glb(source: Path, output: Path, discipline: str | None, *, as_json: bool) ->
     """Write binary glTF 2.0, to be looked at: a mesh for each discipline, class and colour."""
     from dxfd.export.glb import export_glb
 
-    with _told(as_json=as_json), _opened(source, output) as database, _progress() as shown:
+    with _uncollected(), _opened(source, output) as database, _progress() as shown:
         _known(database.disciplines(), discipline)
         file = export_glb(database, output, discipline=discipline, on_progress=shown)
     _tell([file], as_json=as_json)
@@ -87,7 +87,7 @@ def db(source: Path, output: Path, dialect: str, frame: str | None, *, as_json: 
     """Write a database in another dialect of the federation schema."""
     from dxfd.export.dialects import Dialect, Frame, export_db
 
-    with _told(as_json=as_json), _opened(source, output) as database:
+    with _uncollected(), _opened(source, output) as database:
         file = export_db(database, output, Dialect(dialect), Frame(frame) if frame else None)
     _tell([file], as_json=as_json)
 
@@ -110,17 +110,11 @@ def _opened(source: Path, output: Path) -> Source:
 
 
 @contextmanager
-def _told(*, as_json: bool) -> Iterator[None]:
-    """Make a document of an error where one is asked for; elsewhere the command's last resort tells it in a line."""
-    gc.disable()  # an export makes rows by the million and no cycles: looking for some takes a tenth of its time
+def _uncollected() -> Iterator[None]:
+    """Do without looking for cycles: an export makes rows by the million and none, and it takes a tenth of its time."""
+    gc.disable()
     try:
         yield
-    except DxfdError as error:
-        if not as_json:
-            raise
-        fields = {"code": error.code, "message": error.message, "hint": error.hint, "exit_code": error.exit_code}
-        click.echo(json.dumps({"ok": False, "error": fields}, ensure_ascii=False))
-        click.get_current_context().exit(error.exit_code)
     finally:
         gc.enable()
 

@@ -35,6 +35,7 @@ from msgspec.structs import replace
 
 from dxfd.convert.match import values
 from dxfd.convert.match.rules import DEFAULT_CEILING_M
+from dxfd.convert.types import Walls
 from dxfd.convert.walls.measures import STANDARD, Measures
 from dxfd.errors import ConfigError
 
@@ -51,7 +52,7 @@ _STOREY: Final[dict[str, Callable[[object], Any]]] = {
 _WALLS: Final[dict[str, Callable[[object], Any]]] = {
     "from": values.some_text, **dict.fromkeys(Measures.__struct_fields__, values.length),
 }  # fmt: skip
-_WALLS_FROM: Final = ("lines", "pairs")
+_WALLS_FROM: Final = (Walls.LINES.value, Walls.PAIRS.value)
 
 
 class Storey(Struct, frozen=True, kw_only=True):
