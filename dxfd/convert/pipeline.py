@@ -573,8 +573,8 @@ class _Run:
         if fresh:
             batch.add("base_geometries", rows.shared_bodies(fresh, len(self.shared) + 1))
             self.shared.add(new)
-        carried = properties(chunk, at, texts.guid, first, self.found.codec, self.attachments, self.dictionaries)
-        batch.add("element_properties", carried)
+        carried = properties(chunk, at, self.found.codec, self.attachments, self.dictionaries)
+        batch.add("element_properties", rows.properties(carried, texts, first))
 
     def _same(self) -> rows.Constants:
         """Return what every element of the drawing has."""

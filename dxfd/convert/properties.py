@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -23,19 +23,18 @@ _PERCENT: Final = re.compile(r"%%(\d{3}|[cdpouk%])", re.IGNORECASE)
 
 
 def properties(
-    chunk: Chunk, elements: Ints, guids: Any, first_id: int, codec: str, attachments: Attachments,
-    dictionaries: Dictionaries | None = None,
+    chunk: Chunk, elements: Ints, codec: str, attachments: Attachments, dictionaries: Dictionaries | None = None,
+    first_row: int = 0,
 ) -> pa.Table:  # fmt: skip
-    """Return rows of element_properties.
+    """Return properties as (row, name, value), ordered by row.
 
     Args:
         chunk: the entities.
         elements: (n,) entities that became elements, growing.
-        guids: Arrow strings (n,), their identifiers.
-        first_id: id of the first element.
         codec: of the drawing's text.
         attachments: the files of its pictures.
         dictionaries: of the drawing, if extended data is kept too.
+        first_row: number of the first element's row.
     """
     rank = np.full(chunk.count, -1, dtype=np.int64)
     rank[elements] = np.arange(len(elements))
@@ -89,8 +88,7 @@ def properties(
     index = np.array(owner, dtype=np.int64)[order]
     return pa.table(
         {
-            "element_id": pa.array(index + first_id),
-            "guid": guids.take(pa.array(index)),
+            "row": pa.array(index + first_row),
             "name": pa.array([names[k] for k in order.tolist()], type=pa.string()),
             "value": pa.array([values[k] for k in order.tolist()], type=pa.string()),
         }

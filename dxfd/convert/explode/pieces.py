@@ -33,7 +33,7 @@ from dxfd.convert.read import bounds
 from dxfd.convert.read.attachments import Attachments
 from dxfd.convert.read.columns import Heads, group, heads, of_kind
 from dxfd.convert.read.dictionaries import Dictionaries
-from dxfd.convert.read.encoding import decode
+from dxfd.convert.read.references import block_names
 from dxfd.convert.read.stream import Chunk
 from dxfd.convert.region import Region
 from dxfd.convert.scope import INVISIBLE, LAYER_HIDDEN, Scope, View
@@ -298,20 +298,6 @@ def _why(shop: Workshop, built: Built, words: list[str], of: Ints) -> Ints:
     return np.array([shop.names.number(reason) for reason in reasons], dtype=np.int64)
 
 
-def block_names(chunk: Chunk, codec: str) -> tuple[list[str], Ints]:
-    """Return distinct block names and (E,) index into them; 0 is "" for what is no INSERT."""
-    names = [""]
-    of = np.zeros(chunk.count, dtype=np.int64)
-    members = of_kind(chunk, "INSERT")
-    if len(members):
-        raw = chunk.tags.strings(group(chunk, members).tag_of(2)).dictionary_encode()
-        decoded = [decode(value, codec).strip() for value in raw.dictionary.to_pylist()]
-        names = ["", *dict.fromkeys(d for d in decoded if d)]
-        place = {name: k for k, name in enumerate(names)}
-        of[members] = np.array([place[d] for d in decoded], dtype=np.int64)[raw.indices.to_numpy()]
-    return names, of
-
-
 def _inherited(head: Heads, layer: str) -> Heads:
     """Return heads where layer 0 is that of the reference."""
     names = [layer if name == "0" else name for name in head.layers]
@@ -382,9 +368,7 @@ def _held(shop: Workshop, chunk: Chunk, at: Ints, exploded: Ints) -> pa.Table:
     """Return the properties of elements, and of exploded references as rows behind them."""
     parts = []
     for entities, first in ((at, 0), (exploded, len(at))):
-        nobody = pa.array([""] * len(entities), type=pa.string())
-        table = properties(chunk, entities, nobody, first, shop.codec, shop.attachments, shop.dictionaries)
-        parts.append(table.drop_columns(["guid"]).rename_columns(["row", "name", "value"]))
+        parts.append(properties(chunk, entities, shop.codec, shop.attachments, shop.dictionaries, first))
     return pa.concat_tables(parts)
 
 

@@ -107,10 +107,7 @@ class Exploding:
             self._shop, chunk, view.head, exploded, names, ordinal=place, layout=view.layout_of[exploded],
             inherited=_OPAQUE_WHITE,
         )  # fmt: skip
-        nobody = pa.array([""] * len(exploded), type=pa.string())
-        held = properties(
-            chunk, exploded, nobody, 0, self._shop.codec, self._shop.attachments, self._shop.dictionaries
-        )  # fmt: skip
+        held = properties(chunk, exploded, self._shop.codec, self._shop.attachments, self._shop.dictionaries)
         waiting = _Waiting(exploded, held)
         for part in self._expander.parts(found):
             yield part, pa.concat_tables([waiting.take(part), part.properties.select(["row", "name", "value"])])
@@ -121,7 +118,7 @@ class _Waiting:
     """Properties of references (block attributes), each kept for the first element of its content."""
 
     def __init__(self, exploded: Ints, held: pa.Table) -> None:
-        self._entity = exploded[held["element_id"].to_numpy()]
+        self._entity = exploded[held["row"].to_numpy()]
         self._held = held.select(["name", "value"])
 
     def add(self, left: pa.Table) -> None:
@@ -185,20 +182,13 @@ def tables(part: Part, held: pa.Table, elements: list[Any], first: int, frame: F
     )  # fmt: skip
     built = frame.settle(built, texts.guid)
     order = np.argsort(held["row"].to_numpy(), kind="stable")
-    held = held.take(pa.array(order))
-    row = held["row"].to_numpy()
     return {
         "elements_meta": rows.meta(built, texts, part.element, elements, first, frame.same),
         "element_transforms": rows.transforms(
             built, texts, first, np.where(paper[:, None], 0.0, frame.origin)
         ),
         "base_geometries": rows.own_bodies(built, texts, first),
-        "element_properties": pa.table(
-            {
-                "element_id": pa.array(row + first), "guid": texts.guid.take(pa.array(row)), "name": held["name"],
-                "value": held["value"],
-            }
-        ),
+        "element_properties": rows.properties(held.take(pa.array(order)), texts, first),
         "_ledger": _ledger(part, frame),
     }  # fmt: skip
 

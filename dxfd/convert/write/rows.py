@@ -142,6 +142,17 @@ def shared_bodies(bodies: list[Shared], first_number: int) -> pa.Table:
     )
 
 
+def properties(held: pa.Table, texts: Texts, first_id: int) -> pa.Table:
+    """Return rows of element_properties from (row, name, value)."""
+    row = held["row"].to_numpy()
+    return pa.table(
+        {
+            "element_id": pa.array(row + first_id), "guid": texts.guid.take(pa.array(row)), "name": held["name"],
+            "value": held["value"],
+        }
+    )  # fmt: skip
+
+
 def declared(schema: str, same: Constants) -> str:
     """Return the schema with what is the same for every element as the columns' defaults."""
     for name in ("filepath", "building", "storey"):
