@@ -50,14 +50,13 @@ def make(database: Path, folder: Path, reason: Reason, now_s: float) -> BackupVi
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for stale in folder.glob(f".queue-*{_MAKING}*"):
             stale.unlink(missing_ok=True)
-        _create(fresh)
-        _copy(database, fresh)
+        with contextlib.closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True)) as source:
+            write(source, fresh)
         made = verify(fresh)
         if made.problem:
             raise BackupError(f"the copy of {database} is damaged: {made.problem}")
-        _sync(fresh)
         fresh.rename(folder / name)
-        _sync(folder)
+        sync(folder)
     except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
         raise _told(error, f"{database} cannot be copied into {folder}") from error
     finally:
@@ -166,7 +165,7 @@ def restore(source: Path, database: Path, now_s: float) -> Path | None:
         fresh.unlink(missing_ok=True)
         _create(fresh)
         shutil.copyfile(source, fresh)
-        _sync(fresh)
+        sync(fresh)
         there = database.exists()
         for suffix in ("", "-wal") if there else ():
             if Path(f"{database}{suffix}").exists():
@@ -174,14 +173,42 @@ def restore(source: Path, database: Path, now_s: float) -> Path | None:
         # A write-ahead log that outlived its database would be played into the new one.
         for suffix in ("-wal", "-shm"):
             Path(f"{database}{suffix}").unlink(missing_ok=True)
-        _sync(database.parent)
+        sync(database.parent)
         fresh.rename(database)
-        _sync(database.parent)
+        sync(database.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)
         raise _told(error, f"{database} cannot be replaced") from error
     return kept if there else None
+
+
+def write(source: sqlite3.Connection, target: Path) -> None:
+    """Write what a connection sees into a new file and sync it.
+
+    Raises:
+        OSError: the file cannot be made or written; nothing is left behind.
+        sqlite3.Error: SQLite refused, perhaps because there is no room; nothing is left behind.
+    """
+    _create(target)
+    try:
+        with contextlib.closing(sqlite3.connect(target)) as copy:
+            source.backup(copy)
+            # One file, complete in itself: a copy in WAL mode would want two more beside it.
+            copy.execute("PRAGMA journal_mode = DELETE").fetchall()
+        sync(target)
+    except BaseException:  # no room, perhaps: half a copy would take some of what the next one needs
+        target.unlink(missing_ok=True)
+        raise
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _create(path: Path) -> None:
@@ -190,16 +217,6 @@ def _create(path: Path) -> None:
     owner = path.parent.stat()
     if os.geteuid() == 0 and owner.st_uid != 0:
         os.chown(path, owner.st_uid, owner.st_gid)
-
-
-def _copy(database: Path, target: Path) -> None:
-    with (
-        contextlib.closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True)) as source,
-        contextlib.closing(sqlite3.connect(target)) as copy,
-    ):
-        source.backup(copy)
-        # One file, complete in itself: a copy in WAL mode would want two more beside it.
-        copy.execute("PRAGMA journal_mode = DELETE").fetchall()
 
 
 def _problem(connection: sqlite3.Connection) -> str:
@@ -250,14 +267,6 @@ def _second_name(path: Path, name: Path) -> None:
         name.hardlink_to(path)
     except OSError:  # a file system without links
         shutil.copyfile(path, name)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _told(error: OSError | sqlite3.Error | UnicodeDecodeError, words: str) -> BackupError | DiskFullError:

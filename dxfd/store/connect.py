@@ -12,11 +12,11 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dxfd import faults
+from dxfd import backups, faults
 from dxfd.errors import (
     DiskFullError,
     StoreBusyError,
@@ -105,23 +105,18 @@ class Database:
         # Into the file that is gone, which may be moved back; and a log that is left would be played into another file.
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         kept = self.path.with_name(f"{self.path.name}.kept-{os.getpid()}-{time.time_ns()}")
-        os.close(os.open(kept, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        try:
-            with closing(sqlite3.connect(kept, isolation_level=None)) as copy:
-                self._connection.backup(copy)
-                copy.execute("PRAGMA journal_mode = DELETE").fetchall()
-        except BaseException:  # no room, perhaps: it is tried again, and half a copy each time would not make any
-            kept.unlink(missing_ok=True)
-            raise
+        backups.write(self._connection, kept)
         if not self.path.exists():
             for name in ("-wal", "-shm"):  # of the file that is gone: SQLite would play it into this one
                 self.path.with_name(f"{self.path.name}{name}").unlink(missing_ok=True)
         try:
             os.link(kept, self.path)
+            kept.unlink()
+            told = "it was put back as it was"
         except FileExistsError:
-            return f"another file has its name, what the queue was is kept as {kept}"
-        kept.unlink()
-        return "it was put back as it was"
+            told = f"another file has its name, what the queue was is kept as {kept}"
+        backups.sync(self.path.parent)
+        return told
 
     def close(self) -> None:
         """Fold the write-ahead log into the file and close it."""
