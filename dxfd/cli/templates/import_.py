@@ -17,13 +17,12 @@ from dxfd.contract.human import counted, safe
 @json_option
 def import_rules(library: Path, out: Path, json_wanted: bool) -> None:
     """Write the rules that a template library gives as a TOML rule set."""
-    from dxfd.convert.match.load import load_rules
+    from dxfd.convert.match.load import default_rules, load_rules
     from dxfd.convert.match.write_toml import document
 
     refuse_existing(out)
     loaded = load_rules(library)
-    usual = load_rules(None).disciplines
-    words = () if loaded.disciplines == usual else loaded.disciplines
+    words = () if loaded.disciplines == default_rules().disciplines else loaded.disciplines
     text = document(loaded.rules, words, head=f"Rules of {library.name}")
     write_whole(out, lambda at: at.write_text(text, encoding="utf-8"))
     if json_wanted:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from dxfd.convert import clash
 from dxfd.convert.build.ragged import Floats, Ints
-from dxfd.convert.write.database import Database
+from dxfd.convert.write.database import Database, numbers, quoted
 
 _ZONE_LEAST: Final = 3
 _STRUCTURE: Final = ("IfcBeam", "IfcColumn")
@@ -53,12 +53,10 @@ def _separated(database: Database, boxes: clash.Boxes, ids: Ints) -> str:
 
 
 def _boxes(database: Database) -> tuple[clash.Boxes, Ints]:
-    codes = ", ".join(f"'{code}'" for code in clash.SERVICES)
-    classes = ", ".join(f"'{name}'" for name in _STRUCTURE)
     reader = database.batches(
         "SELECT m.id, m.discipline, t.center_x, t.center_y, t.center_z, t.bbox_x, t.bbox_y, t.bbox_z"
         " FROM elements_meta m JOIN element_transforms t ON t.id = m.id"
-        f" WHERE m.discipline IN ({codes}) OR m.ifc_class IN ({classes}) ORDER BY m.id"
+        f" WHERE m.discipline IN ({quoted(clash.SERVICES)}) OR m.ifc_class IN ({quoted(_STRUCTURE)}) ORDER BY m.id"
     )
     ids, codes_of, places = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)], [np.empty((0, 6))]
     number = {code: k for k, code in enumerate(clash.SERVICES)}
@@ -66,8 +64,7 @@ def _boxes(database: Database) -> tuple[clash.Boxes, Ints]:
         ids.append(batch.column(0).to_numpy(zero_copy_only=False).astype(np.int64))
         names = batch.column(1).to_pylist()
         codes_of.append(np.array([number.get(name, len(number)) for name in names], dtype=np.int64))
-        columns = [batch.column(k).cast(pa.float64()).to_numpy(zero_copy_only=False) for k in range(2, 8)]
-        places.append(np.stack(columns, axis=1))
+        places.append(numbers(batch, 2, 8))
     place = np.concatenate(places)
     half = place[:, 3:] / 2
     return clash.Boxes(place[:, :3] - half, place[:, :3] + half, np.concatenate(codes_of)), np.concatenate(ids)

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, Self
 
 import adbc_driver_manager as adbc
 import adbc_driver_sqlite
+import numpy as np
 import pyarrow as pa
 
+from dxfd.convert.build.ragged import Floats
 from dxfd.convert.patience import Waiting
 from dxfd.errors import (
     DiskFullError,
@@ -134,6 +136,17 @@ class Database:
     def insert(self, table: str, values: dict[str, Any]) -> None:
         """Insert one row."""
         self.ingest(table, pa.table({name: [value] for name, value in values.items()}))
+
+
+def numbers(batch: pa.RecordBatch, first: int, end: int) -> Floats:
+    """Return some columns of a query as (n, end - first)."""
+    columns = [batch.column(k).cast(pa.float64()).to_numpy(zero_copy_only=False) for k in range(first, end)]
+    return np.stack(columns, axis=1)
+
+
+def quoted(words: Iterable[str]) -> str:
+    """Return words of ours, without quotes in them, as a list for SQL."""
+    return ", ".join(f"'{word}'" for word in words)
 
 
 def _translated(error: Exception, path: Path) -> DxfdError | NotUniqueError:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from dxfd.convert.build.ragged import Floats
 from dxfd.convert.density import cell_keys, main_cells
-from dxfd.convert.write.database import Database, NotUniqueError
+from dxfd.convert.write.database import Database, NotUniqueError, numbers
 from dxfd.convert.write.guid import disambiguated
 from dxfd.convert.write.rtree import Packed, load, pack
 from dxfd.convert.write.spool import BoxSpool
@@ -190,8 +190,7 @@ def _read_boxes(database: Database, spool: BoxSpool) -> None:
         "SELECT center_x, center_y, center_z, bbox_x, bbox_y, bbox_z FROM element_transforms ORDER BY id"
     )
     for batch in reader:
-        columns = [batch.column(k).cast(pa.float64()).to_numpy(zero_copy_only=False) for k in range(6)]
-        values = np.stack(columns, axis=1)
+        values = numbers(batch, 0, 6)
         spool.add(values[:, :3], values[:, 3:])
 
 

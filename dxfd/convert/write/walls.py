@@ -6,11 +6,10 @@ Owns what is read for it and how high openings reach. What a wall is, walls/ kno
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -24,7 +23,7 @@ from dxfd.convert.walls.joints import CORNER, SIDE, Plan
 from dxfd.convert.walls.lines import Bodies, traced
 from dxfd.convert.walls.measures import Measures
 from dxfd.convert.write import wall_rows
-from dxfd.convert.write.database import Database
+from dxfd.convert.write.database import Database, numbers, quoted
 from dxfd.convert.write.guid import derived
 from dxfd.convert.write.wall_change import Change, OpeningRow, Rest, WallRow
 
@@ -84,8 +83,8 @@ def join(database: Database, measures: Measures) -> None:
 
 def _changes(database: Database, measures: Measures) -> Change | None:
     """Return what changes; None if there are too many lines to look at together."""
-    which = f" AND m.dxf_type IN ({_quoted(KINDS)})"
-    ((count,),) = database.rows(f"SELECT COUNT(*) FROM elements_meta m WHERE m.ifc_class IN ({_quoted(WALLS)}){which}")
+    which = f" AND m.dxf_type IN ({quoted(KINDS)})"
+    ((count,),) = database.rows(f"SELECT COUNT(*) FROM elements_meta m WHERE m.ifc_class IN ({quoted(WALLS)}){which}")
     if count > MOST_LINES:
         return None
     lines = _read(database, WALLS, which)
@@ -107,10 +106,6 @@ def _words(change: Change | None) -> str:
     return f"{len(change.walls)} walls were made of {pairs} pairs of faces, {used} lines; {openings} openings"
 
 
-def _quoted(words: Iterable[str]) -> str:
-    return ", ".join(f"'{word}'" for word in words)
-
-
 def _read(database: Database, classes: Sequence[str], more: str) -> _Read:
     """Return the elements of some classes in the model, with their bodies turned and placed."""
     reader = database.batches(
@@ -118,18 +113,17 @@ def _read(database: Database, classes: Sequence[str], more: str) -> _Read:
         " t.center_z, t.bbox_x, t.bbox_y, t.bbox_z, t.rotation_x, t.rotation_y, t.rotation_z, g.vertices"
         " FROM elements_meta m JOIN element_transforms t ON t.id = m.id"
         " JOIN base_geometries g ON g.geometry_hash = COALESCE(m.geometry_hash, m.guid)"
-        f" WHERE m.ifc_class IN ({_quoted(classes)}){more} AND m.storey NOT IN"
+        f" WHERE m.ifc_class IN ({quoted(classes)}){more} AND m.storey NOT IN"
         " (SELECT layout FROM _ledger WHERE space = 'paper' AND outcome = 'element') ORDER BY m.id"
     )
     texts: list[list[str]] = [[], [], [], [], [], []]
     ids, counts = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
-    numbers, points = [np.empty((0, 9))], [np.empty((0, 3))]
+    places, points = [np.empty((0, 9))], [np.empty((0, 3))]
     for batch in reader:
         ids.append(batch.column(0).to_numpy(zero_copy_only=False).astype(np.int64))
         for k, text in enumerate(texts, 1):
             text.extend(batch.column(k).to_pylist())
-        columns = [batch.column(k).cast(pa.float64()).to_numpy(zero_copy_only=False) for k in range(7, 16)]
-        place = np.stack(columns, axis=1)
+        place = numbers(batch, 7, 16)
         blobs = batch.column(16).to_pylist()
         count = np.array([len(blob) // 12 for blob in blobs], dtype=np.int64)
         corners = np.frombuffer(b"".join(blobs), dtype="<f4").reshape(-1, 3).astype(np.float64)
@@ -139,9 +133,9 @@ def _read(database: Database, classes: Sequence[str], more: str) -> _Read:
             some = turned[row]
             corners[some] = np.einsum("nij,nj->ni", from_euler(place[:, 6:])[row[some]], corners[some])
         points.append(corners + place[row, :3])
-        numbers.append(place)
+        places.append(place)
         counts.append(count)
-    place = np.concatenate(numbers)
+    place = np.concatenate(places)
     guid, storey, layer, kind, rule, ifc_class = texts
     return _Read(
         np.concatenate(ids), guid, storey, layer, kind, rule, ifc_class, place[:, :3], place[:, 3:6],
@@ -249,7 +243,7 @@ def counts(database: Database) -> dict[str, int]:
     ((merged,),) = database.rows("SELECT COUNT(DISTINCT element) FROM wall_lines WHERE rest = 0")
     ((shortened,),) = database.rows("SELECT COUNT(DISTINCT element) FROM wall_lines WHERE rest = 1")
     ((alone,),) = database.rows(
-        f"SELECT COUNT(*) FROM elements_meta WHERE ifc_class IN ({_quoted(WALLS)}) AND dxf_type IN ({_quoted(KINDS)})"
+        f"SELECT COUNT(*) FROM elements_meta WHERE ifc_class IN ({quoted(WALLS)}) AND dxf_type IN ({quoted(KINDS)})"
         " AND guid NOT IN (SELECT guid FROM walls) AND guid NOT IN (SELECT element FROM wall_lines)"
     )
     return {
