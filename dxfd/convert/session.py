@@ -75,10 +75,11 @@ def plan(options: ConvertOptions, found: Skim, rules: RuleSet, source: Source) -
         spread = max(spread, high[0] - low[0], high[1] - low[1]) if spread else max(high[0] - low[0], high[1] - low[1])
     units = decide(options.units, found.insunits, found.measurement, spread)
     x, y = (_origin(v * units.metres) for v in found.median)
-    config = configuration(options, rules, source)
+    building = load_building(options.building, options.storey)  # once: the levels are those of the fingerprint
+    config = _configuration(options, rules, source, building)
     points = sample(source, found.sections)
-    levels = _levels(options, source, points, units.metres)
-    walls = _walls(options, levels.building)
+    levels = _levels(options, building, source, points, units.metres)
+    walls = _walls(options, building)
     return Plan(
         rules=rules, units=units, origin=(x, y, 0.0), levels=levels,
         region=region_of(options.region, points, units.metres), notes=tuple(_notes(units, found, points, levels)),
@@ -100,8 +101,7 @@ def _walls(options: ConvertOptions, building: Building) -> Measures | None:
     return building.walls
 
 
-def _levels(options: ConvertOptions, source: Source, points: Sample, metres: float) -> Levels:
-    building = load_building(options.building, options.storey)
+def _levels(options: ConvertOptions, building: Building, source: Source, points: Sample, metres: float) -> Levels:
     storey = building.storey_of(source.path.name, options.storey if options.building else "")
     return Levels(building=building, storey=storey, way=way_of(options.heights, points.z, metres))
 
@@ -132,6 +132,10 @@ def _width(points: Sample) -> float:
 
 def configuration(options: ConvertOptions, rules: RuleSet, source: Source) -> dict[str, Any]:
     """Return what the result depends on besides the source."""
+    return _configuration(options, rules, source, load_building(options.building, options.storey))
+
+
+def _configuration(options: ConvertOptions, rules: RuleSet, source: Source, building: Building) -> dict[str, Any]:
     made = {"dwg": identity(options.dwg), _TEXT: source.made.digest if source.made else ""} if source.dwg else {}
     return {
         **made,
@@ -152,7 +156,7 @@ def configuration(options: ConvertOptions, rules: RuleSet, source: Source) -> di
         "encoding": options.encoding or "",
         "damaged": options.damaged.value,
         "limits": asdict(options.limits),
-        "building": load_building(options.building, options.storey).fingerprint,
+        "building": building.fingerprint,
         "storey": options.storey,
         "heights": options.heights.value,
         "region": options.region,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -61,6 +62,17 @@ def test_walls_are_as_high_as_the_storey_where_that_is_known(tmp_path):
 def test_without_a_building_file_a_name_is_enough(tmp_path):
     run = convert(write(tmp_path / "x.dxf", drawing(pipe("A"))), storey="Roof")
     assert heights(run)["A"] == (pytest.approx(3.4), "Roof")
+
+
+def test_a_building_file_that_can_be_read_once_alone_is_what_is_converted_by(tmp_path):
+    """`--building <(…)`: read twice, the fingerprint was the building's and the heights were an empty file's."""
+    source = write(tmp_path / "plan-02.dxf", drawing(pipe("A")))
+    ours, theirs = os.pipe()
+    os.write(theirs, TOWER.encode())
+    os.close(theirs)
+    run = convert(source, building=Path(f"/dev/fd/{ours}"))
+    os.close(ours)
+    assert run.rows("SELECT building, storey FROM elements_meta") == [("Tower", "L2")]
 
 
 def test_a_storey_that_is_not_there_is_refused(tmp_path):
