@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import resource
 import sqlite3
 import subprocess
 import sys
@@ -66,14 +65,6 @@ def test_an_identifier_is_told_from_its_double():
 
 
 # --- the R-tree -------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def little_room():
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (32 << 10, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_boxes_that_find_no_room_are_a_full_disk_to_the_end(tmp_path, little_room):

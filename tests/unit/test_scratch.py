@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,14 +17,6 @@ from dxfd.convert.scratch import let_go, scratch
 from dxfd.convert.write.rtree import pack
 from dxfd.convert.write.spool import BoxSpool
 from dxfd.errors import DiskFullError, OutputFailingError, OutputNotWritableError
-
-
-@pytest.fixture
-def little_room():
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (32 << 10, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def fail(folder: Path) -> None:
