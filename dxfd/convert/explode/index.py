@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from msgspec import Struct, field
 
+from dxfd.convert.account import EXPLODED
 from dxfd.convert.build.geometry import bad_entities
 from dxfd.convert.build.inserts import cells_of
 from dxfd.convert.build.ragged import Floats, Ints
@@ -20,7 +21,6 @@ from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.layouts import Extent, Finder
 from dxfd.convert.read.stream import Chunk, Stream
 
-EXPLODED: Final = "exploded"
 CYCLE: Final = "block_cycle"
 DEEP: Final = "block_too_deep"
 LIMIT: Final = "explode_limit"

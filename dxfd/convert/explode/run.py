@@ -12,11 +12,12 @@ import numpy as np
 import pyarrow as pa
 from msgspec import Struct
 
+from dxfd.convert.account import EXPLODED
 from dxfd.convert.build.inserts import cells_of
 from dxfd.convert.build.model import Built
 from dxfd.convert.build.ragged import Floats, Ints
 from dxfd.convert.explode.expand import Expander, Part
-from dxfd.convert.explode.index import EXPLODED, LIMIT
+from dxfd.convert.explode.index import LIMIT
 from dxfd.convert.explode.pieces import Workshop, explodable, references
 from dxfd.convert.explode.shelf import Shelf
 from dxfd.convert.heights import Levels

@@ -26,7 +26,7 @@ class Attachments:
 
     def __init__(self, source: Source, sections: list[Section], codec: str) -> None:
         self._source = source
-        self._sections = [s for s in sections if s.name == "OBJECTS"]
+        self._sections = sections
         self._codec = codec
         self._known: dict[str, dict[int, list[tuple[str, str]]]] = {}
 

@@ -154,7 +154,7 @@ def read_checkpoint(partial: Path) -> Checkpoint | None:
     """
     names = Checkpoint.__struct_fields__
     try:
-        with contextlib.closing(sqlite3.connect(f"{partial.absolute().as_uri()}?mode=rw", uri=True)) as connection:
+        with _opened(partial, "rw") as connection:
             row = connection.execute(f"SELECT {', '.join(names)} FROM _conversion_progress").fetchone()
     except sqlite3.Error:
         return None
@@ -166,7 +166,7 @@ def read_sealed(partial: Path) -> dict[str, Any] | None:
     if not partial.exists():
         return None
     try:
-        with contextlib.closing(sqlite3.connect(f"{partial.absolute().as_uri()}?mode=rw", uri=True)) as connection:
+        with _opened(partial, "rw") as connection:
             if connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_conversion_progress'").fetchone():
                 return None
             rows = connection.execute("SELECT key, value FROM run_report").fetchall()
@@ -178,10 +178,15 @@ def read_sealed(partial: Path) -> dict[str, Any] | None:
 def sound(partial: Path) -> bool:
     """Return whether SQLite finds the file in order (quick_check)."""
     try:
-        with contextlib.closing(sqlite3.connect(f"{partial.absolute().as_uri()}?mode=rw", uri=True)) as connection:
+        with _opened(partial, "rw") as connection:
             return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
     except (sqlite3.Error, UnicodeDecodeError):  # a damaged text, perhaps in what SQLite says is wrong
         return False
+
+
+def _opened(path: Path, mode: str) -> contextlib.closing[sqlite3.Connection]:
+    """Return a database opened by Python's SQLite; as "rw" what a killed run left half done is rolled back."""
+    return contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True))
 
 
 def write_checkpoint(database: Database, checkpoint: Checkpoint) -> None:
@@ -226,7 +231,7 @@ def _sync(path: Path) -> None:
 
 def _is_ours(output: Path) -> bool:
     try:
-        with contextlib.closing(sqlite3.connect(f"{output.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        with _opened(output, "ro") as connection:
             found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'run_report'").fetchone()
             return found is not None
     except sqlite3.Error:
