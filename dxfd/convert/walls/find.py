@@ -83,20 +83,24 @@ def _ordered(plans: list[Plan], given: dict[int, Fate], lines: Lines, made: Runs
             firsts[wall] = int(lines.owner[np.isin(made.of_line, faces)].min())
     order = sorted(range(len(plans)), key=lambda k: (firsts[k], k))
     place = {k: number for number, k in enumerate(order)}
-    for fate in given.values():
-        fate.walls = {place[k]: role for k, role in sorted(fate.walls.items(), key=lambda item: place[item[0]])}
-    return Found([plans[k] for k in order], [firsts[k] for k in order], given)
+    renumbered = {
+        owner: Fate(dict(sorted((place[k], role) for k, role in fate.walls.items())), fate.rest)
+        for owner, fate in given.items()
+    }
+    return Found([plans[k] for k in order], [firsts[k] for k in order], renumbered)
 
 
 def _blocks(lines: Lines, found: Found) -> list[int]:
     """Return closed outlines that hardly are faces of walls: blocks in a wall's layer, that keep their bodies."""
     length = np.hypot(*(lines.second - lines.first).T)
     out = []
-    for owner in np.unique(lines.owner[lines.outline]).tolist():
+    owners = np.unique(lines.owner[lines.outline])
+    starts, ends = (np.searchsorted(lines.owner, owners, side=side).tolist() for side in ("left", "right"))
+    for owner, start, end in zip(owners.tolist(), starts, ends, strict=True):
         fate = found.fates.get(owner)
         if fate is None:
             continue
         left = sum(float(np.hypot(b[0] - a[0], b[1] - a[1])) for a, b in fate.rest)
-        if left > (1 - _LEAST_OF_OUTLINE) * float(length[lines.owner == owner].sum()):
+        if left > (1 - _LEAST_OF_OUTLINE) * float(length[start:end].sum()):
             out.append(owner)
     return out

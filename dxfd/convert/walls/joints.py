@@ -25,7 +25,7 @@ _SHORTEST_M: Final = 0.01
 _Point = tuple[float, float]
 
 
-class Plan(Struct):
+class Plan(Struct, frozen=True):
     """A wall's outline and how it ends.
 
     Attributes:

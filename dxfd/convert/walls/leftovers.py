@@ -35,7 +35,7 @@ class Role(StrEnum):
     """It closes an end, or is a layer."""
 
 
-class Fate(Struct):
+class Fate(Struct, frozen=True):
     """What became of an element whose lines walls were made of.
 
     Attributes:
