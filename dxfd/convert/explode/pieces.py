@@ -18,6 +18,7 @@ from dxfd.convert.account import EXPLODED, Account, settle
 from dxfd.convert.build import colors
 from dxfd.convert.build.blocks import Blocks
 from dxfd.convert.build.content import Solid
+from dxfd.convert.build.frame import from_euler
 from dxfd.convert.build.geometry import bad_entities
 from dxfd.convert.build.ground import lies_flat
 from dxfd.convert.build.inserts import cells_of, placed
@@ -402,7 +403,7 @@ def _bodies(built: Built) -> Bodies:
             )
         else:
             body = built.bodies[built.shared[k]]
-            local = np.frombuffer(body.vertices, dtype="<f4").reshape(-1, 3) @ _turned(built.rotation[k]).T
+            local = np.frombuffer(body.vertices, dtype="<f4").reshape(-1, 3) @ from_euler(built.rotation[k, None])[0].T
             mesh = np.frombuffer(body.faces, dtype="<u4").reshape(-1, 3)
         all_points.append(local.astype(np.float64) + built.center[k])
         all_faces.append(mesh)
@@ -421,15 +422,3 @@ def _flat(blobs: Any, kind: str) -> tuple[Ints, np.ndarray]:
     at = np.frombuffer(place, dtype=np.int32, count=len(whole) + 1 + whole.offset)[whole.offset :].astype(np.int64)
     raw = np.frombuffer(data, dtype=np.uint8)[at[0] : at[-1]] if data is not None else np.empty(0, dtype=np.uint8)
     return (at - at[0]) // 12, raw.view(kind).reshape(-1, 3)
-
-
-def _turned(angles: Floats) -> Floats:
-    """Return the (3, 3) matrix Rz Ry Rx."""
-    (cx, cy, cz), (sx, sy, sz) = np.cos(angles), np.sin(angles)
-    return np.array(
-        [
-            [cy * cz, sx * sy * cz - cx * sz, cx * sy * cz + sx * sz],
-            [cy * sz, sx * sy * sz + cx * cz, cx * sy * sz - sx * cz],
-            [-sy, sx * cy, cx * cy],
-        ]
-    )
