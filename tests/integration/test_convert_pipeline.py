@@ -1,7 +1,7 @@
 """Whole conversions of small drawings: the schema its readers rely on, batches, resuming, faults, full disks.
 
-Over 500 lines because it is one thing: every test disturbs the conversion of one drawing, made once for all of them, and
-compares the end with that of the run that nothing disturbed.
+Over 500 lines because it is one thing: every test disturbs the conversion of one drawing, made once for all of them,
+and compares the end with that of the run that nothing disturbed.
 """
 
 from __future__ import annotations
