@@ -206,6 +206,19 @@ def test_a_closed_periodic_spline_is_defined_between_its_inner_knots(tmp_path):
     assert 0.85 < far_x < 1
 
 
+def test_a_closed_spline_through_points_comes_back_to_the_first_without_a_corner(tmp_path):
+    corners = [t for x, y in ((0, 0), (4000, 0), (4000, 4000), (0, 4000)) for t in ((11, x), (21, y), (31, 0))]
+    closed = convert(tmp_path, cv.write(tmp_path / "a.dxf", cv.drawing(spline((70, 1), (71, 3), *corners))))
+    ((x, y, _, far_x, far_y, _),) = boxes(closed)
+    assert x < -0.4, "it swings out from the last point to the first as on the other sides"
+    assert (x + far_x, y + far_y) == pytest.approx((4, 4), abs=0.05)
+    ((points, _),) = bodies(closed)
+    steps = np.diff(np.concatenate([points, points[:1]]), axis=0)
+    steps = steps[np.linalg.norm(steps, axis=1) > 1e-6]
+    ways = steps / np.linalg.norm(steps, axis=1)[:, None]
+    assert (ways * np.roll(ways, 1, axis=0)).sum(axis=1).min() > 0.9
+
+
 def test_a_helix_whose_knots_are_damaged_takes_no_memory_to_speak_of(tmp_path):
     doc = new()
     doc.modelspace().add_helix(10, 1, 3)

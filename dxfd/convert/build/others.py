@@ -7,6 +7,7 @@ drawing and in its blocks alike.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 import numpy as np
 from msgspec import Struct, field
@@ -18,11 +19,14 @@ from dxfd.convert.build.fallback import BOX_ONLY, NoGeometryError, Shape, fit_cu
 from dxfd.convert.build.frame import axes
 from dxfd.convert.build.lists import numbers_of, points_of
 from dxfd.convert.build.means import Means
-from dxfd.convert.build.ragged import Ints, Meshes, Paths, offsets, picked
+from dxfd.convert.build.ragged import Floats, Ints, Meshes, Paths, offsets, picked
 from dxfd.convert.build.winding import outward
 from dxfd.convert.read.columns import Group, group
 from dxfd.convert.read.encoding import without_remarks
 from dxfd.convert.read.stream import Chunk
+
+_CLOSED: Final = 1
+"""Flag of a SPLINE (code 70)."""
 
 
 class Others(Struct):
@@ -161,6 +165,7 @@ def _splines(members: Group, metres: float, means: Means, out: Others) -> None:
     rest: list[int] = []
     curves: list[splines.Curve] = []
     fit = points_of(members, 11), points_of(members, 12), points_of(members, 13)
+    flags = members.integer(70)
     for row in np.flatnonzero(~sound).tolist():
         entity = int(members.entity[row])
         places, *ends = (p[o[row] : o[row + 1]] for o, p in fit)
@@ -168,6 +173,8 @@ def _splines(members: Group, metres: float, means: Means, out: Others) -> None:
         try:
             if counts[row] < 2 and len(places):
                 tangents = np.concatenate([e[:1] for e in ends])
+                if flags[row] & _CLOSED:
+                    places, tangents = _once_round(places, tangents)
                 curve = fit_curve(places, tangents if len(tangents) == 2 and tangents.any(axis=1).all() else [])
             else:
                 given = splines.Curve(
@@ -185,6 +192,14 @@ def _splines(members: Group, metres: float, means: Means, out: Others) -> None:
     _flatten(members, np.array(rest, dtype=np.int64), splines.together(curves), metres, means, out)
 
 
+def _once_round(places: Floats, tangents: Floats) -> tuple[Floats, Floats]:
+    """Return the points that a closed curve goes through, back to the first, and its directions there: one."""
+    if len(places) < 3 or (places[0] == places[-1]).all():
+        return places, tangents
+    along = places[1] - places[-1]
+    return np.concatenate([places, places[:1]]), np.array([along, along])
+
+
 def _flatten(
     members: Group, rows: Ints, whole: splines.Splines, metres: float, means: Means, out: Others
 ) -> None:  # fmt: skip
@@ -196,7 +211,7 @@ def _flatten(
     entity = members.entity[rows]
     first, last = points[offset[:-1]], points[offset[1:] - 1]
     meets = np.abs(first - last).max(axis=1) < 1e-6
-    closed = ((members.integer(70)[rows] & 1) == 1) & meets & (np.diff(offset) > 3)
+    closed = ((members.integer(70)[rows] & _CLOSED) != 0) & meets & (np.diff(offset) > 3)
     keep = np.ones(len(points), dtype=np.bool_)
     keep[offset[1:][closed] - 1] = False
     made = Paths(entity, offsets(np.diff(offset) - closed), points[keep], closed)
