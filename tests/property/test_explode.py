@@ -49,7 +49,7 @@ def content(doc: Any, insert: Any, matrix: Matrix44, way: str) -> Iterator[tuple
     yield way, insert, matrix
     block = doc.blocks.get(insert.dxf.name)
     hidden = "/" in way and insert.dxf.invisible  # of the states of a dynamic block, the one that is not shown
-    if block is None or not len(block) or hidden:
+    if block is None or all(entity.dxftype() == "ATTDEF" for entity in block) or hidden:
         return
     many = insert.mcount > 1
     for cell, one in enumerate(insert.multi_insert() if many else [insert]):
@@ -293,6 +293,20 @@ def test_named_blocks_are_exploded_and_others_are_boxes(tmp_path):
     assert convert(tmp_path / "named.dxf", tmp_path, blocks=("box",)).report.exploded == 0
 
 
+def test_content_of_dynamic_blocks_lies_in_the_block_that_people_know(tmp_path):
+    doc = ezdxf.new("R2010")
+    doc.appids.add("AcDbBlockRepBTag")
+    known = doc.blocks.new("Door 900")
+    shown = doc.blocks.new("*U1")
+    shown.add_line((0, 0), (1, 1))
+    shown.block_record.set_xdata("AcDbBlockRepBTag", [(1070, 1), (1005, known.block_record_handle)])
+    doc.modelspace().add_blockref("*U1", (0, 0))
+    doc.saveas(tmp_path / "in.dxf")
+    run = convert(tmp_path / "in.dxf", tmp_path)
+    assert run.rows("SELECT dxf_type, dxf_block FROM elements_meta") == [("LINE", "Door 900")]
+    assert {row.block for row in run.report.ledger} == {"Door 900"}
+
+
 def test_what_contains_itself_or_asks_for_too_much_is_accounted_for(tmp_path):
     def insert(name: str, *more: tuple[int, object]) -> str:
         return cv.entity("INSERT", (2, name), (10, 0), (20, 0), *more, handle=f"{abs(hash((name, more))) % 10**6:X}")
@@ -303,7 +317,7 @@ def test_what_contains_itself_or_asks_for_too_much_is_accounted_for(tmp_path):
 
     blocks = block("LOOP", cv.line(1), insert("BACK")) + block("BACK", cv.line(2), insert("LOOP"))
     blocks += block("SELF", cv.line(3), insert("SELF")) + block(
-        "MANY", cv.line(4), insert("LEAF", (70, 30000), (71, 30000))
+        "MANY", cv.line(4), insert("LEAF", (70, 30000), (71, 30000), (44, 1), (45, 1))
     )
     blocks += block("LEAF", cv.line(5)) + block("DEEP0", cv.line(6))
     blocks += "".join(block(f"DEEP{k}", insert(f"DEEP{k - 1}")) for k in range(1, 90))

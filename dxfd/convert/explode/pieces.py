@@ -255,12 +255,13 @@ def piece(shop: Workshop, chunk: Chunk, block: str, first: int, scale: float, la
         layout=np.zeros(len(exploded), dtype=np.int64), inherited=color,
     )  # fmt: skip
     held = _held(shop, chunk, at, exploded)
-    text = pa.array([name or block for name in true_names], type=pa.string())
+    called = shop.true_names.get(block.upper(), block)
+    text = pa.array([name or called for name in true_names], type=pa.string())
     bodies = _bodies(built)
     return Piece(
         rule[at], _why(shop, built, words, of), at + first, built.length, lies_flat(chunk)[at], bodies, *made[:2],
         text.take(pa.array(names[1][at])), *made[2:],
-        held, below, _ledger(account, block), int((~chunk.follower).sum()), account.counts.matched,
+        held, below, _ledger(account, called), int((~chunk.follower).sum()), account.counts.matched,
         notes
         + [Found(code=row["code"], message=f"in block {block!r}: {row['message']}", handle=row["handle"]) for row in
          account.issues],
