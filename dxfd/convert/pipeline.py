@@ -391,6 +391,7 @@ class _Run:
             self._stream("BLOCKS"), self.found.codec, self.plan.units.metres, self.scope.explodes,
             self.options.explode_limit, self.options.limits.block_depth,
         )  # fmt: skip
+        blocks.notes += index.notes
         shop = Workshop(
             codec=self.found.codec, metres=self.plan.units.metres, blocks=blocks, means=means, chooser=chooser,
             scope=self.scope, index=index, true_names=self.found.true_names, attachments=self.attachments,

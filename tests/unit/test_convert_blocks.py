@@ -221,6 +221,71 @@ def test_a_missing_block_is_skipped_and_told_once(tmp_path):
     assert run.report.issues == {"block_missing": 1}
 
 
+LOUD = (2**32, 2**32), (2**31, 2**33), (2**32, 2**31), (10**9, 10**9)
+"""Columns and rows whose product is more than 64 bits take, or was 0 or less in them."""
+
+
+@pytest.mark.parametrize("blocks", ["box", "explode"])
+@pytest.mark.parametrize(("columns", "rows"), LOUD)
+def test_arrays_of_more_cells_than_there_are_numbers_are_told(tmp_path, columns, rows, blocks):
+    face = cv.entity("3DFACE", *[(code, code % 10 * (code // 10)) for code in (10, 20, 30, 11, 21, 31, 12, 22, 32)])
+    many = insert("F", 0, 0, (70, columns), (71, rows), (44, 1), (45, 1), handle="1")
+    text = block("F", face) + block("W", many)
+    path = cv.write(tmp_path / "d.dxf", cv.drawing(many + insert("W", handle="2"), blocks=text, head=METRES))
+    run = cv.convert(path, templates=cv.rules(tmp_path / "r.toml"), blocks=(blocks,))
+    assert cv.adds_up(run.report)
+    (row,) = [row for row in run.report.ledger if row.first_handle == "1"]
+    assert (row.outcome, row.reason) == ("error", "out_of_range")
+
+
+@pytest.mark.parametrize(
+    ("tags", "number"), [((), 1), (((44, 0), (45, 0)), 1), (((44, 2), (45, 0)), 3), (((44, 0), (45, 3)), 2)]
+)
+def test_cells_of_an_array_without_distance_are_one(tmp_path, tags, number):
+    path = tmp_path / "d.dxf"
+    text = insert("S", 0, 0, (70, 3), (71, 2), *tags, handle="1")
+    cv.write(path, cv.drawing(text, blocks=SOLID, head=METRES))
+    cells = next(iter(ezdxf.readfile(path).modelspace().query("INSERT"))).mcount
+    run = cv.convert(path, templates=cv.rules(tmp_path / "r.toml"), blocks=("explode",))
+    assert run.report.content_read == cells == number
+
+
+@pytest.mark.parametrize("blocks", ["box", "explode"])
+def test_names_end_where_blanks_of_ascii_begin_and_no_other(tmp_path, blocks):
+    text = block("S", line(1, 1)) + block("S\u00a0", line(2, 2), line(3, 3)) + block("\u3000T ", line(4, 4), line(5, 5))
+    entities = insert("S ", handle="1") + insert("s\u00a0", handle="2") + insert("\u3000t", handle="3")
+    path = cv.write(tmp_path / "d.dxf", cv.drawing(entities, blocks=text, head=cv.header(version="AC1021", insunits=6)))
+    run = cv.convert(path, templates=cv.rules(tmp_path / "r.toml"), blocks=(blocks,))
+    if blocks == "box":
+        assert run.rows("SELECT ROUND(bbox_x) FROM element_transforms ORDER BY id") == [(1,), (3,), (5,)]
+    else:
+        assert run.report.elements_written == 5
+
+
+@pytest.mark.parametrize("blocks", ["box", "explode"])
+def test_blocks_that_are_defined_twice_or_elsewhere_are_told(tmp_path, blocks):
+    outside = cv.entity("BLOCK", (2, "X"), (70, 4), (1, "floor 1.dwg")) + cv.entity("ENDBLK")
+    text = block("S", line(1, 1)) + block("s", line(9, 9), insert("S")) + outside
+    path = cv.write(tmp_path / "d.dxf", cv.drawing(insert("S") + insert("X"), blocks=text, head=METRES))
+    run = cv.convert(path, templates=cv.rules(tmp_path / "r.toml"), blocks=(blocks,))
+    told = run.rows("SELECT message FROM conversion_issues WHERE code = 'block_content' ORDER BY message")
+    assert [words.partition(":")[0] for (words,) in told] == [
+        "block 'X' is an external reference", "block 's' is defined more than once"
+    ]  # fmt: skip
+    assert "'floor 1.dwg'" in told[0][0]
+    assert run.rows("SELECT ROUND(MAX(bbox_x)) FROM element_transforms") == [(1,)]
+
+
+def test_what_holds_attributes_alone_is_an_element_and_keeps_them_where_blocks_are_exploded(tmp_path):
+    stamp = cv.entity("INSERT", (66, 1), (2, "STAMP"), (10, 1), (20, 2), handle="1")
+    stamp += cv.entity("ATTRIB", (2, "ROOM"), (1, "Kitchen")) + cv.entity("SEQEND")
+    text = block("STAMP", cv.entity("ATTDEF", (2, "ROOM"), (10, 0), (20, 0)))
+    path = cv.write(tmp_path / "d.dxf", cv.drawing(stamp, blocks=text, head=METRES))
+    run = cv.convert(path, templates=cv.rules(tmp_path / "r.toml"), blocks=("explode",))
+    assert run.rows("SELECT value FROM element_properties WHERE name = 'ROOM'") == [("Kitchen",)]
+    assert run.report.exploded == 0 and cv.adds_up(run.report)
+
+
 # --- what elements say of themselves ----------------------------------------------------------------------------
 
 

@@ -22,7 +22,7 @@ from dxfd.convert.build.ragged import Floats, Ints, Meshes, Paths
 from dxfd.convert.build.references import REFERENCES, references
 from dxfd.convert.build.winding import outward
 from dxfd.convert.read import bounds
-from dxfd.convert.read.columns import by_kind, group, of_kind
+from dxfd.convert.read.columns import Group, by_kind, group, of_kind
 from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.stream import Chunk
 from dxfd.convert.told import MOST, Told
@@ -35,6 +35,8 @@ _TICK_BLOCKS: Final = 1_000
 """What is read, or measured, between two looks at whether to leave: a tenth of a second."""
 _NAME_POINTS: Final = 16
 """Points that a block counts for where bodies are kept, beside its own."""
+_EXTERNAL: Final = 4 | 8
+"""Flags of a block whose content is attached, or laid over, from another file."""
 _FRAME: Final = frozenset({"BLOCK", "ENDBLK", "VERTEX", "SEQEND", "ATTRIB"})
 _NO_LOSS: Final = frozenset({"no_geometry", "infinite", "box_only", "mended"})
 _NOTHING: Final = (np.full(3, np.inf), np.full(3, -np.inf))
@@ -144,10 +146,14 @@ class Blocks:
         number_of = np.zeros(chunk.count, dtype=np.int64)
         begins = of_kind(chunk, "BLOCK")
         heads = group(chunk, begins)
-        names = [decode(v, codec).strip() for v in chunk.tags.strings(heads.tag_of(2)).to_pylist()]
+        names = [decode(v.strip(), codec) for v in chunk.tags.strings(heads.tag_of(2)).to_pylist()]
         base = heads.point(10) * self._metres
         for row, name in enumerate(names):
             owner.append(self._definitions.begin(name, np.nan_to_num(base[row])))
+            if owner[-1] is None and name:
+                self._note("block_content", twice(name))
+        for message in elsewhere(heads, names, codec):
+            self._note("block_content", message)
         number_of[begins] = 1
         number_of = np.cumsum(number_of)
         self._current = owner[-1]
@@ -280,6 +286,20 @@ class Blocks:
         found = (low - block.base, high - block.base)
         self._definitions.measured(name, found)
         return found
+
+
+def elsewhere(blocks: Group, names: list[str], codec: str) -> Iterator[str]:
+    """Yield what is told of blocks that are external references; `names` are those of BLOCK entities."""
+    flags, path = blocks.integer(70), blocks.tag_of(1)
+    for row in np.flatnonzero(flags & _EXTERNAL).tolist():
+        said = decode(blocks.tags.value(int(path[row])).strip(), codec) if path[row] >= 0 else ""
+        file = f"another drawing, {said!r}" if said else "another drawing"
+        yield f"block {names[row]!r} is an external reference: its content lies in {file}, and is not read"
+
+
+def twice(name: str) -> str:
+    """Return what is told of a block that is defined once more."""
+    return f"block {name!r} is defined more than once: the first definition counts, what the others hold is left out"
 
 
 def _widen(shape: Paths | Meshes, number_of: Ints, owner: list[Definition | None]) -> None:

@@ -93,13 +93,13 @@ class Definitions:
 
     # --- while they are read --------------------------------------------------------------------------------------
 
-    def begin(self, name: str, base: Floats) -> Definition:
-        """Return a new definition."""
+    def begin(self, name: str, base: Floats) -> Definition | None:
+        """Return a new definition; None where nothing can refer to it: it has no name, or one that is there already."""
+        if not name or name.upper() in self:
+            return None
         self._count += 1
-        block = Definition(self._count, name, base)
-        if name:
-            self._held.setdefault(name.upper(), block)
-            self._bytes += _BLOCK_BYTES
+        block = self._held[name.upper()] = Definition(self._count, name, base)
+        self._bytes += _BLOCK_BYTES
         return block
 
     def nest(self, block: Definition, names: list[str], where: Placed) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from msgspec import Struct
 
@@ -9,6 +11,9 @@ from dxfd.convert.build.frame import about_z, axes, to_world
 from dxfd.convert.build.paths import normals
 from dxfd.convert.build.ragged import Floats, Ints
 from dxfd.convert.read.columns import Group
+
+_MOST_LINES: Final = 2**31 - 1
+"""Columns, or rows, of an array: as many as DXF has numbers for. More of both would be no number of cells any more."""
 
 
 class Placed(Struct, frozen=True):
@@ -55,7 +60,12 @@ def cells_of(group: Group) -> Ints:
 
 
 def _arrays(group: Group) -> tuple[Ints, Ints]:
-    return np.maximum(group.integer(70, 1), 1), np.maximum(group.integer(71, 1), 1)
+    """Return columns and rows; those without a distance lie on one another and are one (so in ezdxf)."""
+    columns, rows = (
+        np.where(group.number(distance) == 0.0, 1, np.clip(group.integer(count, 1), 1, _MOST_LINES))
+        for count, distance in ((70, 44), (71, 45))
+    )
+    return columns, rows
 
 
 def placed(group: Group, metres: float) -> Placed:

@@ -41,7 +41,7 @@ class Natives:
         """
         solids = [self._blocks.solid(name) for name in names]
         points = np.array([0 if s is None else len(s.points) for s in solids], dtype=np.int64)[number]
-        rows = np.flatnonzero((points > 0) & (points * where.cells <= MOST_POINTS))
+        rows = np.flatnonzero((points > 0) & (where.cells <= MOST_POINTS // np.maximum(points, 1)))
         which = np.full(len(number), -1, dtype=np.int64)
         if not len(rows):
             return which, []

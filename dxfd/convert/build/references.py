@@ -70,7 +70,7 @@ def references(chunk: Chunk, members: Ints, codec: str, metres: float) -> tuple[
         found = group(chunk, mine)
         insert = kind == "INSERT"
         raw = chunk.tags.strings(found.tag_of(2, first=not insert)).to_pylist()
-        names += [decode(value, codec).strip() for value in raw]
+        names += [decode(value.strip(), codec) for value in raw]
         parts.append(placed(found, metres) if insert else pictures(found, metres, table=kind == "ACAD_TABLE"))
     if len(parts) == 1:
         return parts[0], names

@@ -13,6 +13,7 @@ import numpy as np
 from msgspec import Struct, field
 
 from dxfd.convert.account import EXPLODED
+from dxfd.convert.build.blocks import elsewhere, twice
 from dxfd.convert.build.geometry import bad_entities
 from dxfd.convert.build.inserts import cells_of
 from dxfd.convert.build.ragged import Floats, Ints
@@ -36,6 +37,7 @@ class Definition(Struct):
         extent: where its content lies.
         base: (3,) base point, metres.
         mains: entities in it, without followers.
+        drawn: those that are no definitions of attributes, which are not drawn where the block is inserted.
         children: references by (name in capitals, cells of the array): how many of them.
         total: entities that a reference is exploded to, those of nested references included.
         weight: the same, where large entities count for more.
@@ -47,6 +49,7 @@ class Definition(Struct):
     extent: Extent
     base: Floats
     mains: int = 0
+    drawn: int = 0
     children: dict[tuple[str, int], int] = field(default_factory=dict)
     total: int = 0
     weight: int = 0
@@ -68,6 +71,8 @@ class Index:
         self._limit = limit
         self._depth = depth
         self._blocks: dict[str, Definition] = {}
+        self.notes: list[tuple[str, str]] = []
+        """(issue code, message) of what is wrong with the definitions."""
         self._read(stream)
         order = self._order()
         for name in order:
@@ -78,9 +83,12 @@ class Index:
         return self._blocks[name.upper()]
 
     def fate(self, name: str, cells: int, parent: str = "") -> str:
-        """Return what becomes of a reference: EXPLODED, CYCLE, DEEP, LIMIT, or "" if it is not to be exploded."""
+        """Return what becomes of a reference: EXPLODED, CYCLE, DEEP, LIMIT, or "" if it is not to be exploded.
+
+        Nor is one to a block of nothing but definitions of attributes: its own attributes would have no element.
+        """
         child = self._blocks.get(name.upper())
-        if child is None or not child.mains or not self._wanted(name.upper()):
+        if child is None or not child.drawn or not self._wanted(name.upper()):
             return ""
         above = self._blocks.get(parent.upper()) if parent else None
         if above is not None and child.knot and child.knot == above.knot:
@@ -100,15 +108,21 @@ class Index:
         extents = finder.finish(stream.sections[-1].end if stream.sections else 0)
         for extent, row in zip(extents, rows, strict=True):
             row.extent = extent
-            if extent.name and not extent.name.upper().startswith(_LAYOUTS):
-                self._blocks.setdefault(extent.name.upper(), row)
+            name = extent.name.upper()
+            if name in self._blocks:
+                self.notes.append(("block_content", twice(extent.name)))
+            elif name and not name.startswith(_LAYOUTS):
+                self._blocks[name] = row
 
     def _take(self, chunk: Chunk, rows: list[Definition]) -> None:
         begins = of_kind(chunk, "BLOCK")
         number = np.zeros(chunk.count, dtype=np.int64)
         number[begins] = 1
         number = np.cumsum(number) + len(rows) - 1
-        base = np.nan_to_num(group(chunk, begins).point(10) * self._metres)
+        heads = group(chunk, begins)
+        names = [decode(value.strip(), self._codec) for value in chunk.tags.strings(heads.tag_of(2)).to_pylist()]
+        self.notes += [("block_content", message) for message in elsewhere(heads, names, self._codec)]
+        base = np.nan_to_num(heads.point(10) * self._metres)
         nowhere = Extent(name="", record="", start=0, end=0, line=0)
         rows += [Definition(nowhere, base[k]) for k in range(len(begins))]
         inside = ~chunk.follower & (number >= 0)
@@ -116,6 +130,10 @@ class Index:
             inside[of_kind(chunk, kind)] = False
         for at, count in zip(*np.unique(number[inside], return_counts=True), strict=True):
             rows[at].mains += int(count)
+            rows[at].drawn += int(count)
+        for at in number[of_kind(chunk, "ATTDEF")].tolist():
+            if at >= 0:
+                rows[at].drawn -= 1
         inserts = of_kind(chunk, "INSERT")
         inserts = np.setdiff1d(inserts[inside[inserts]], bad_entities(chunk))
         if len(inserts):
@@ -124,7 +142,7 @@ class Index:
     def _nest(self, chunk: Chunk, inserts: Ints, number: Ints, rows: list[Definition]) -> None:
         members = group(chunk, inserts)
         raw = chunk.tags.strings(members.tag_of(2)).dictionary_encode()
-        names = [decode(value, self._codec).strip().upper() for value in raw.dictionary.to_pylist()]
+        names = [decode(value.strip(), self._codec).upper() for value in raw.dictionary.to_pylist()]
         cells = cells_of(members)
         key = np.stack([number, raw.indices.to_numpy().astype(np.int64), cells], axis=1)
         for (at, name, count), times in zip(*np.unique(key, axis=0, return_counts=True), strict=True):

@@ -18,7 +18,7 @@ def block_names(chunk: Chunk, codec: str) -> tuple[list[str], Ints]:
     if len(members):
         references = group(chunk, members)
         raw, index = chunk.tags.distinct(references.tag_of(2))
-        decoded = [decode(value, codec).strip() for value in raw]
+        decoded = [decode(value.strip(), codec) for value in raw]
         names = ["", *dict.fromkeys(d for d in decoded if d)]
         place = {name: k for k, name in enumerate(names)}
         of[members] = np.array([place[d] for d in decoded], dtype=np.int64)[index]
