@@ -350,9 +350,35 @@ def test_a_polyline_that_is_wide_all_along_gives_its_wall_that_width(tmp_path):
     doc = new()
     doc.modelspace().add_lwpolyline([(0, 0), (4, 0)], dxfattribs={"const_width": 0.36})
     doc.modelspace().add_lwpolyline([(0, 5), (4, 5)], dxfattribs={"const_width": 0.001})
-    wide, bold = bodies(run(tmp_path, doc, "wall"))
+    old = {"default_start_width": 0.36, "default_end_width": 0.36}
+    doc.modelspace().add_polyline2d([(0, 9), (4, 9)], dxfattribs=old)
+    wide, bold, old_wide = bodies(run(tmp_path, doc, "wall"))
     assert np.ptp(wide[0][:, 1]) == pytest.approx(0.36)
+    assert np.ptp(old_wide[0][:, 1]) == pytest.approx(0.36)
     assert np.ptp(bold[0][:, 1]) > 0.05
+
+
+@pytest.mark.parametrize(
+    ("widths", "wanted"),
+    [
+        ([(0.36, 0.36), (0.36, 0.36), (0, 0)], 0.36),  # at the last vertex nothing begins
+        ([(0.36, 0.36), (0.36, 0.5), (0, 0)], None),
+        ([(0.36, 0.36), (0, 0), (0.36, 0.36)], None),
+    ],
+    ids=["all alike", "a taper", "one without"],
+)
+@pytest.mark.parametrize("kind", ["lwpolyline", "polyline2d"])
+def test_widths_of_segments_that_are_all_alike_are_the_walls(tmp_path, kind, widths, wanted):
+    doc = new()
+    points = [(x, 0, *ends) for x, ends in zip((0, 2, 4), widths, strict=True)]
+    made = getattr(doc.modelspace(), f"add_{kind}")(points, format="xyse")
+    if kind == "polyline2d":  # what new vertices get, whatever those that are there have
+        made.dxf.default_start_width = made.dxf.default_end_width = 0.2
+        for vertex, (first, last) in zip(made.vertices, widths, strict=True):
+            vertex.dxf.start_width, vertex.dxf.end_width = first, last
+    doc.modelspace().add_line((0, 9), (4, 9))
+    width, by_rule = (np.ptp(points[:, 1]) for points, _ in bodies(run(tmp_path, doc, "wall")))
+    assert width == pytest.approx(wanted or by_rule)
 
 
 def test_multiline_walls_stand_between_their_outermost_lines(tmp_path):

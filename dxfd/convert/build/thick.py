@@ -10,12 +10,14 @@ from typing import Final
 import numpy as np
 
 from dxfd.convert.build.paths import normals
-from dxfd.convert.build.ragged import Floats, Ints, Meshes, Paths, offsets, within
-from dxfd.convert.read.columns import group, of_kind
+from dxfd.convert.build.ragged import Bools, Floats, Ints, Meshes, Paths, offsets, within
+from dxfd.convert.read.columns import Group, group, of_kind
 from dxfd.convert.read.stream import Chunk
 
 _THICK: Final = frozenset({"LINE", "CIRCLE", "ARC", "LWPOLYLINE", "POLYLINE", "SOLID", "TRACE"})
+_WIDE: Final = frozenset({"LWPOLYLINE", "POLYLINE", "VERTEX"})
 _SPATIAL: Final = 8 | 16 | 64
+_CLOSED: Final = 1
 _LEAST_M, _MOST_M = 0.01, 10.0
 """Widths between a centimetre and ten metres are taken for real ones: below, they only make a line bold."""
 
@@ -48,23 +50,62 @@ def thickness(chunk: Chunk, metres: float) -> Floats | None:
 
 def widths(chunk: Chunk, metres: float) -> Floats | None:
     """Return (E,) the width that a polyline has all along, 0 where it has none; None if the chunk has no wide ones."""
-    constant = np.flatnonzero(chunk.tags.code == 43)
-    is_wide = bool(len(constant)) and bool((chunk.tags.number[constant] > 0.0).any())
-    if not is_wide and "POLYLINE" not in chunk.kinds:
+    tags = chunk.tags
+    at = np.flatnonzero((tags.code == 43) | (tags.code == 41))
+    can = np.array([kind in _WIDE for kind in chunk.kinds], dtype=np.bool_)
+    if not can[chunk.kind_of[tags.entity_of[at[tags.number[at] > 0.0]]]].any():
         return None
     out = np.zeros(chunk.count)
     wide = of_kind(chunk, "LWPOLYLINE")
-    if len(wide) and is_wide:
-        out[wide] = group(chunk, wide).number(43)
+    if len(wide):
+        out[wide] = _of_light(group(chunk, wide))
     wide = of_kind(chunk, "POLYLINE")
     if len(wide):
-        members = group(chunk, wide)
-        first, last = members.number(40), members.number(41)
-        flat = (members.integer(70) & _SPATIAL) == 0
-        out[wide] = np.where(flat & (first == last), first, 0.0)
+        out[wide] = _of_old(chunk, wide)
     out *= metres
     out[~((out >= _LEAST_M) & (out <= _MOST_M))] = 0.0
     return out if bool(out.any()) else None
+
+
+def _of_light(members: Group) -> Floats:
+    """Return (n,) the width of each LWPOLYLINE, drawing units: its own (43), or that of all its segments (40, 41)."""
+    vertex = np.cumsum(members.code == 10) - 1
+    row = members.row[members.where(10)]
+    ends = np.zeros((len(row), 2))
+    for k, code in enumerate((40, 41)):
+        at = members.where(code)
+        at = at[(vertex[at] >= 0) & (row[np.maximum(vertex[at], 0)] == members.row[at])] if len(row) else at[:0]
+        ends[vertex[at], k] = members.tags.number[members.tag[at]]
+    constant = members.number(43)
+    return np.where(constant > 0.0, constant, _all_along(row, ends, (members.integer(70) & _CLOSED) != 0))
+
+
+def _of_old(chunk: Chunk, polylines: Ints) -> Floats:
+    """Return (n,) the width of each POLYLINE; what its vertices do not say is as its own (40, 41)."""
+    members = group(chunk, polylines)
+    flags, own = members.integer(70), members.numbers((40, 41))
+    vertices = of_kind(chunk, "VERTEX")
+    vertices = vertices[np.isin(chunk.owner[vertices], polylines)]
+    row = np.searchsorted(polylines, chunk.owner[vertices])
+    ends = group(chunk, vertices).numbers((40, 41), (np.nan, np.nan))
+    ends = np.where(np.isnan(ends), own[row], ends)
+    return np.where((flags & _SPATIAL) == 0, _all_along(row, ends, (flags & _CLOSED) != 0), 0.0)
+
+
+def _all_along(row: Ints, ends: Floats, closed: Bools) -> Floats:
+    """Return (n,) the width that all segments have, 0 where there is no such.
+
+    Args:
+        row: (V,) polyline of each vertex, not falling.
+        ends: (V, 2) width where the segment behind it begins and ends.
+        closed: (n,) polylines whose last vertex has a segment behind it, too.
+    """
+    begins = closed[row] | (np.diff(row, append=-1) == 0)
+    row, ends = row[begins], ends[begins]
+    low, high = (np.full(len(closed), end) for end in (np.inf, -np.inf))
+    np.minimum.at(low, row, ends.min(axis=1))
+    np.maximum.at(high, row, ends.max(axis=1))
+    return np.where(low == high, high, 0.0)
 
 
 def ribbons(paths: Paths, along: Floats) -> Meshes:
