@@ -19,6 +19,7 @@ from dxfd.convert.read.stream import Chunk
 
 _APPLICATION: Final = 1001
 _GROUP: Final = 102
+_HANDLE: Final = 5
 _DICTIONARY: Final = b"{ACAD_XDICTIONARY"
 Properties = tuple[list[int], list[str], list[str]]
 
@@ -39,6 +40,7 @@ def extended(chunk: Chunk, rank: Ints, codec: str, dictionaries: Dictionaries) -
     at = at[rank[tags.entity_of[at]] >= 0]
     codes = tags.code[at].tolist()
     begins = [k for k, code in enumerate(codes) if code in {_APPLICATION, _GROUP}]
+    read = -1  # the last entity whose dictionary was: each has one
     for k, first in enumerate(begins):
         tag = int(at[first])
         entity = int(tags.entity_of[tag])
@@ -49,10 +51,20 @@ def extended(chunk: Chunk, rank: Ints, codec: str, dictionaries: Dictionaries) -
                 end += 1
             name = "XDATA:" + decode(tags.value(tag).strip(), codec)
             _note(out, int(rank[entity]), name, pairs(tags, tag + 1, end, codec))
+        elif entity == read:
+            continue
         elif tags.value(tag).strip() == _DICTIONARY and tag + 1 < len(tags.code) and int(tags.code[tag + 1]) == 360:
-            for name, content in dictionaries.records(tags.value(tag + 1).strip()):
+            read = entity
+            for name, content in dictionaries.records(tags.value(tag + 1).strip(), _handle(chunk, entity, tag)):
                 _note(out, int(rank[entity]), f"XDICT:{name}", content)
     return out
+
+
+def _handle(chunk: Chunk, entity: int, stop: int) -> bytes:
+    """Return the handle of an entity, which stands before its groups; empty if it has none."""
+    tags = chunk.tags
+    first = int(tags.entity_tag[entity])
+    return next((tags.value(at).strip() for at in range(first + 1, stop) if tags.code[at] == _HANDLE), b"")
 
 
 def _note(out: Properties, rank: int, name: str, content: list[Pair]) -> None:

@@ -1,7 +1,8 @@
 """Extension dictionaries: what programs hang on an entity (records of data), by the handle that the entity names.
 
 The OBJECTS section is read once, when the first dictionary is asked for; only the places of its dictionaries and
-records are kept: 24 bytes each, whatever they hold.
+records are kept: 24 bytes each, whatever they hold. Dictionaries that contain themselves, or that many entities share,
+cost no more than others: each object is read once an entity, and what one entity may have of them has a bound.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
+from msgspec import Struct, field
 
 from dxfd.convert.read.columns import heads
 from dxfd.convert.read.encoding import decode
+from dxfd.convert.read.search import length
 from dxfd.convert.read.skim import Section
 from dxfd.convert.read.source import Source
 from dxfd.convert.read.stream import Stream
@@ -20,12 +23,26 @@ from dxfd.convert.read.tags import Tags, parse
 
 _KINDS: Final = ("DICTIONARY", "ACDBDICTIONARYWDFLT", "XRECORD")
 _CHUNK_BYTES: Final = 2 << 20
+_HEAD_BYTES: Final = 1 << 10
+"""Of an object, within which its owner (330) stands."""
+_OWNER: Final = 330
 _DEEPEST: Final = 8
 """Dictionaries within dictionaries; a deeper one is damage or a joke."""
 _LARGEST: Final = 1 << 20
-"""Bytes of one record; a larger one is named and not kept."""
+"""Bytes of all records of an entity; what goes beyond is named and not kept."""
+_LARGEST_SHARED: Final = 16 << 10
+"""The same where the dictionary does not name the entity as its owner: it may be that of a million entities."""
+_REMARK: Final = 999
+"""Code of what is said in place of a record: that of comments, which are no data of anybody."""
 
 Pair = tuple[int, Any]
+
+
+class _Walk(Struct):
+    """One entity's way through its dictionaries: bytes that it may still read, and the objects that it has met."""
+
+    room: int
+    met: set[int] = field(default_factory=set)
 
 
 class Dictionaries:
@@ -39,16 +56,34 @@ class Dictionaries:
         self._start = np.empty(0, dtype=np.int64)
         self._size = np.empty(0, dtype=np.int64)
 
-    def records(self, handle: bytes) -> Iterator[tuple[str, list[Pair]]]:
-        """Yield name (with those of the dictionaries it lies in, by /) and tags of each record of a dictionary."""
-        yield from self._records(handle, "", 0)
+    def records(self, handle: bytes, owner: bytes = b"") -> Iterator[tuple[str, list[Pair]]]:
+        """Yield name (with those of the dictionaries it lies in, by /) and tags of each record of a dictionary.
 
-    def _records(self, handle: bytes, path: str, depth: int) -> Iterator[tuple[str, list[Pair]]]:
-        tags = self._object(handle)
-        if tags is None or depth > _DEEPEST:
+        Args:
+            handle: of the dictionary.
+            owner: handle of the entity that names it.
+        """
+        place = self._place(handle)
+        if place is None:
             return
-        kind = tags.value(0).strip().upper()
-        if kind == b"XRECORD":
+        head = parse(self._source.read(self._start[place], min(int(self._size[place]), _HEAD_BYTES)), last=True)
+        named = next((head.value(at).strip() for at in range(1, length(head)) if head.code[at] == _OWNER), b"")
+        room = _LARGEST if _number(named) == _number(owner) is not None else _LARGEST_SHARED
+        yield from self._records(place, "", 0, _Walk(room))
+
+    def _records(self, place: int, path: str, depth: int, walk: _Walk) -> Iterator[tuple[str, list[Pair]]]:
+        """Yield what an object holds that this walk has not met."""
+        if place in walk.met:
+            return
+        walk.met.add(place)
+        size = int(self._size[place])
+        if size > walk.room or depth > _DEEPEST:
+            why = "nested too deep" if depth > _DEEPEST else f"{size} bytes are too much"
+            yield path, [(_REMARK, f"not kept: {why}")]
+            return
+        walk.room -= size
+        tags = parse(self._source.read(int(self._start[place]), size), last=True)
+        if tags.value(0).strip().upper() == b"XRECORD":
             yield path, pairs(tags, self._content(tags), len(tags.code), self._codec)
             return
         name = ""
@@ -57,7 +92,9 @@ class Dictionaries:
             if code == 3:
                 name = decode(tags.value(at).strip(), self._codec)
             elif code in {350, 360} and name:
-                yield from self._records(tags.value(at).strip(), f"{path}/{name}" if path else name, depth + 1)
+                inner = self._place(tags.value(at).strip())
+                if inner is not None:
+                    yield from self._records(inner, f"{path}/{name}" if path else name, depth + 1, walk)
                 name = ""
 
     @staticmethod
@@ -68,16 +105,14 @@ class Dictionaries:
                 return at + 2 if at + 1 < len(tags.code) and int(tags.code[at + 1]) == 280 else at + 1
         return len(tags.code)
 
-    def _object(self, handle: bytes) -> Tags | None:
+    def _place(self, handle: bytes) -> int | None:
+        """Return the number of an object among those kept; None if it is none of them."""
         known = self._index()
-        try:
-            wanted = int(handle, 16)
-        except ValueError:
+        wanted = _number(handle)
+        if wanted is None or wanted >= 1 << 64:
             return None
-        at = int(np.searchsorted(known, np.uint64(wanted & (2**64 - 1))))
-        if at >= len(known) or int(known[at]) != wanted or self._size[at] > _LARGEST:
-            return None
-        return parse(self._source.read(int(self._start[at]), int(self._size[at])), last=True)
+        at = int(np.searchsorted(known, np.uint64(wanted)))
+        return at if at < len(known) and int(known[at]) == wanted else None
 
     def _index(self) -> np.ndarray:
         if self._handle is None:
@@ -88,15 +123,26 @@ class Dictionaries:
                 rows = np.flatnonzero(np.isin(chunk.kind_of, wanted))
                 if not len(rows):
                     continue
-                starts = np.append(chunk.tags.tag_start[chunk.tags.entity_tag], chunk.tags.consumed)
+                end = chunk.next.offset - chunk.place.offset if chunk.passed_over else chunk.tags.consumed
+                starts = np.append(chunk.tags.tag_start[chunk.tags.entity_tag], end)
                 handle = heads(chunk, self._codec).handle_int[rows]
                 place = np.stack([starts[rows] + chunk.place.offset, starts[rows + 1] - starts[rows]], axis=1)
                 found.append(np.column_stack([handle.astype(np.int64), place]))
             whole = np.concatenate(found)
-            whole = whole[np.argsort(whole[:, 0], kind="stable")]
-            self._handle = whole[:, 0].astype(np.uint64)
+            handles = whole[:, 0].astype(np.uint64)
+            order = np.argsort(handles, kind="stable")
+            whole, self._handle = whole[order], handles[order]
             self._start, self._size = whole[:, 1].copy(), whole[:, 2].copy()
         return self._handle
+
+
+def _number(handle: bytes) -> int | None:
+    """Return the number of a handle, None for none and for 0, which is nobody's."""
+    try:
+        number = int(handle, 16)
+    except ValueError:
+        return None
+    return number if number > 0 else None
 
 
 def pairs(tags: Tags, first: int, last: int, codec: str) -> list[Pair]:

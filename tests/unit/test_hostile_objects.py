@@ -1,0 +1,93 @@
+"""What lies behind the entities and means harm: dictionaries that contain themselves, endless markup, shared giants."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tests.support import convert as cv
+
+BOUND_S = 5.0
+"""Processor time; a tenth of a second is usual, and what grows by the square takes minutes."""
+
+
+def line(*before: tuple[int, object], handle: str = "1") -> str:
+    head = cv.tag(0, "LINE") + cv.tag(5, handle) + "".join(cv.tag(*pair) for pair in before) + cv.tag(8, "A-WALL")
+    return head + "".join(cv.tag(*pair) for pair in ((10, 0), (20, 0), (30, 0), (11, 3000), (21, 0), (31, 0)))
+
+
+def hung(dictionary: str, handle: str = "1") -> str:
+    """Return a LINE that has an extension dictionary."""
+    return line((102, "{ACAD_XDICTIONARY"), (360, dictionary), (102, "}"), handle=handle)
+
+
+def thing(kind: str, handle: str, *tags: tuple[int, object]) -> str:
+    return cv.tag(0, kind) + cv.tag(5, handle) + "".join(cv.tag(*pair) for pair in tags)
+
+
+def record(handle: str, *tags: tuple[int, object]) -> str:
+    return thing("XRECORD", handle, (100, "AcDbXrecord"), (280, 1), *tags)
+
+
+def entries(*found: tuple[str, str]) -> list[tuple[int, object]]:
+    return [tag for name, handle in found for tag in ((3, name), (360, handle))]
+
+
+def whole(entities: str, objects: str) -> str:
+    return cv.header() + cv.section("ENTITIES", entities) + cv.section("OBJECTS", objects) + cv.tag(0, "EOF")
+
+
+def convert(tmp_path, text: str, **options) -> cv.Run:
+    source = cv.write(tmp_path / "d.dxf", text)
+    return cv.convert(source, templates=cv.rules(tmp_path / "r.toml"), **options)
+
+
+def told(tmp_path, entities: str, objects: str) -> dict[str, object]:
+    """Return the extended data of the first element."""
+    run = convert(tmp_path, whole(entities, objects), xdata=True)
+    rows = run.rows("SELECT name, value FROM element_properties WHERE element_id = 1 ORDER BY rowid")
+    return {name: json.loads(value) for name, value in rows}
+
+
+# --- extension dictionaries --------------------------------------------------------------------------------------
+
+
+def test_dictionaries_that_contain_themselves_are_read_once(tmp_path):
+    inside = entries(*((f"E{k}", "D0" if k % 2 else "D1") for k in range(40)), ("DATA", "F0"))
+    objects = thing("DICTIONARY", "D0", *inside) + thing("DICTIONARY", "D1", *inside) + record("F0", (1, "x"))
+    began = time.process_time()
+    assert told(tmp_path, hung("D0"), objects) == {"XDICT:E0/DATA": [[1, "x"]]}
+    assert time.process_time() - began < BOUND_S, "40 entries to the power of 9"
+
+
+def test_a_large_record_is_named_and_not_kept(tmp_path):
+    objects = thing("DICTIONARY", "D0", (330, "1"), *entries(("BIG", "F0"), ("SMALL", "F1"), ("FAR", "D1")))
+    objects += record("F0", *((1, "x" * 250) for _ in range(5000))) + record("F1", (1, "x"))
+    objects += "".join(thing("DICTIONARY", f"D{k}", *entries(("IN", f"D{k + 1}"))) for k in range(1, 15))
+    found = told(tmp_path, hung("D0"), objects)
+    assert found.pop("XDICT:SMALL") == [[1, "x"]]
+    assert {name: [code for code, _ in tags] for name, tags in found.items()} == {
+        "XDICT:BIG": [999], "XDICT:FAR/IN/IN/IN/IN/IN/IN/IN/IN": [999],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("owner", "kept"), [("1", True), ("2", False)])
+def test_a_dictionary_of_somebody_else_gives_little(tmp_path, owner, kept):
+    objects = thing("DICTIONARY", "D0", (330, owner), *entries(("DATA", "F0")))
+    objects += record("F0", *((1, "x" * 250) for _ in range(100)))
+    codes = {code for code, _ in told(tmp_path, hung("D0"), objects)["XDICT:DATA"]}
+    assert codes == ({1} if kept else {999})
+
+
+def test_dictionaries_are_found_by_handles_of_any_size(tmp_path):
+    objects = thing("DICTIONARY", "FFFFFFFFFFFFFFF0", *entries(("A", "10"))) + record("10", (1, "x"))
+    assert told(tmp_path, hung("FFFFFFFFFFFFFFF0"), objects) == {"XDICT:A": [[1, "x"]]}
+
+
+def test_an_entity_has_one_extension_dictionary(tmp_path):
+    twice = ((102, "{ACAD_XDICTIONARY"), (360, "D0"), (102, "}")) * 2
+    objects = thing("DICTIONARY", "D0", *entries(("A", "F0"))) + record("F0", (1, "x"))
+    run = convert(tmp_path, whole(line(*twice), objects), xdata=True)
+    assert run.rows("SELECT name FROM element_properties") == [("XDICT:A",)]
