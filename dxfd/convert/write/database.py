@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from dxfd.convert.build.ragged import Floats
 from dxfd.convert.patience import Waiting
+from dxfd.convert.write import feed
 from dxfd.errors import (
     DiskFullError,
     DxfdError,
@@ -62,6 +63,7 @@ class Database:
         try:
             database = self._open.enter_context(adbc_driver_sqlite.connect(str(path)))
             connection = self._open.enter_context(adbc.AdbcConnection(database))  # it commits by itself until a BEGIN
+            self._fed = feed.loaded(connection)
             self._statement: Any = self._open.enter_context(adbc.AdbcStatement(connection))
         except adbc.Error as error:
             self.close()
@@ -125,6 +127,11 @@ class Database:
         if data.num_rows == 0:
             return
         whole = data if isinstance(data, pa.Table) else pa.Table.from_batches([data])
+        if self._fed and feed.fits(whole.schema):
+            for batch in whole.to_batches():
+                with feed.offered(batch), Waiting("writing", self.path):
+                    self.execute(feed.insert(table, whole.schema))
+            return
         try:
             self._statement.set_options(**{adbc.INGEST_OPTION_TARGET_TABLE: table, **_APPEND})
             self._statement.bind_stream(whole)

@@ -1,0 +1,6 @@
+MOST_COLUMNS: int
+
+def offer(
+    rows: int, columns: list[tuple[str, tuple[int, int, int, int], tuple[int, int, int, int] | None]]
+) -> None: ...
+def withdraw() -> None: ...
