@@ -42,7 +42,9 @@ class DxfdError(Exception):
 
     def __init__(self, message: str | None = None, *, hint: str | None = None, **details: Any) -> None:
         """Take a message of one line, a hint of one line, and details that a machine may read (JSON types)."""
-        self.message = message or (self.__doc__ or "").strip().splitlines()[0]
+        words = message or (self.__doc__ or "").strip().splitlines()[0]
+        # names of files may be any bytes; what is told of them goes into documents and over sockets
+        self.message = words.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         self.hint = self.default_hint if hint is None else hint
         self.details = details
         super().__init__(self.message)

@@ -111,7 +111,9 @@ def tell_unexpected(error: Exception) -> int:
     """Print one line about a fault of ours and where its stack is kept, and return 70."""
     where = ""
     try:
-        with tempfile.NamedTemporaryFile("w", prefix="dxfd-crash-", suffix=".txt", delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            "w", errors="backslashreplace", prefix="dxfd-crash-", suffix=".txt", delete=False
+        ) as file:
             file.write("".join(traceback.format_exception(error)))
             where = file.name
     except OSError:

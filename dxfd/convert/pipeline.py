@@ -86,6 +86,7 @@ from dxfd.convert.write.output import (
     check_target,
     discard,
     partial_of,
+    plain,
     publish,
     read_checkpoint,
     read_sealed,
@@ -160,7 +161,7 @@ class _Run:
         self.incomplete = "; ".join(words for words in (salvaged, self.found.cut_off) if words)
         self.plan = session.plan(options, self.found, rules, source)
         self.scope = Scope(options, source, self.found, CHUNK_BYTES)
-        self.identity = guid.suffix(f"{source.path.name}\n{self.found.fingerprint_guid}")
+        self.identity = guid.suffix(f"{plain(source.path.name)}\n{self.found.fingerprint_guid}")
         self.dictionaries = (
             Dictionaries(source, self.found.sections, self.found.codec) if options.xdata else None
         )  # fmt: skip
@@ -269,7 +270,7 @@ class _Run:
         now = _now()
         place = self._entities().first_place() or Place(0, self.source.size, 0)
         self.checkpoint = Checkpoint(
-            started_at=now, last_checkpoint_at=now, dxf_filepath=str(self.source.path),
+            started_at=now, last_checkpoint_at=now, dxf_filepath=plain(self.source.path),
             source_fingerprint=self.source.fingerprint, config_fingerprint=self.plan.config_fingerprint,
             config_json=_json(self.plan.config), total_entities=self.found.entities_total,
             batch_size=self.options.batch_size or BATCH_ENTITIES, section=place.section, byte_offset=place.offset,
@@ -351,6 +352,7 @@ class _Run:
         with contextlib.closing(blocks), contextlib.closing(shelf), Writer(database) as writer, ahead:
             batch: Batch | None = None
             for chunk in self._sliced(ahead, exploding):
+                began = time.thread_time()
                 batch = batch or Batch(checkpoint=self.checkpoint)
                 if exploding is not None and self.scope.is_content(chunk.place.section):
                     if not self.checkpoint.entities_exploded:
@@ -359,10 +361,11 @@ class _Run:
                 else:
                     self._take(chunk, chooser, builder, exploding, batch)
                 self._notes(blocks, batch)
+                self.governor.took(time.thread_time() - began)
                 step = self.governor.look(memory.rss, partial(_give_back, shelf))
                 stream.chunk_bytes = self.governor.chunk_bytes
                 cause = self.should_leave()
-                if batch.entities >= self.governor.batch_entities or cause or step is memory.Step.LEAVE:
+                if self.governor.is_full(batch.entities) or cause or step is memory.Step.LEAVE:
                     self._hand_over(writer, batch)
                     batch = None
                 self._advanced(Phase.READ)
@@ -580,7 +583,7 @@ class _Run:
     def _same(self) -> rows.Constants:
         """Return what every element of the drawing has."""
         return rows.Constants(
-            filepath=self.source.path.name, building=self.plan.levels.building.name,
+            filepath=plain(self.source.path.name), building=self.plan.levels.building.name,
             storey=self.plan.levels.base.name,
             drawn=self.options.colors is Colors.DRAWING,
         )  # fmt: skip
@@ -667,7 +670,7 @@ class _Run:
         elapsed = time.monotonic() - self.began
         fresh = done.entities_read - self.resumed_from
         return Report(
-            ok=True, input=str(self.source.path), output=str(self.output), dxf_version=self.found.dxf_version,
+            ok=True, input=plain(self.source.path), output=str(self.output), dxf_version=self.found.dxf_version,
             units=self.plan.units.name, units_source=self.plan.units.source, entities_read=done.entities_read,
             elements_written=done.elements_written, matched=done.entities_matched, skipped=done.entities_skipped,
             errors=done.error_count, ledger=(told := reported.ledger(database)),

@@ -8,7 +8,6 @@ Reads with Python's SQLite; the worker's own never opens a published database.
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 from typing import Any
 
@@ -17,6 +16,7 @@ from dxfd.convert.read.source import Source
 from dxfd.convert.reported import LEDGER_SQL, ledger_of
 from dxfd.convert.session import configuration, fingerprint
 from dxfd.convert.types import Began, ConvertOptions, LedgerRow, OnEvent, Report, ResumePolicy
+from dxfd.convert.write.output import report_of
 
 NOTE = "the output was published already, only the note of it was lost"
 
@@ -53,8 +53,8 @@ def _read(options: ConvertOptions) -> tuple[dict[str, Any], list[LedgerRow]] | N
     uri = f"{options.output.absolute().as_uri()}?mode=ro"
     try:
         with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
-            rows = connection.execute("SELECT key, value FROM run_report").fetchall()
+            made = report_of(connection)
             ledger = ledger_of(connection.execute(LEDGER_SQL))
     except sqlite3.Error:
         return None
-    return {key: json.loads(value) for key, value in rows}, ledger
+    return None if made is None else (made, ledger)

@@ -10,15 +10,32 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from dxfd.convert.write import bodies, finish, guid
 from dxfd.convert.write.database import Database
-from dxfd.convert.write.output import Lock, check_target, discard, partial_of, publish, read_checkpoint, sound
+from dxfd.convert.write.output import (
+    Lock,
+    check_target,
+    discard,
+    partial_of,
+    publish,
+    read_checkpoint,
+    read_sealed,
+    sound,
+)
 from dxfd.convert.write.rtree import CELLS, load, pack
 from dxfd.convert.write.spool import BoxSpool, outward
-from dxfd.errors import DiskFullError, OutputBusyError, OutputError, OutputForeignError, OutputNotWritableError
+from dxfd.errors import (
+    DiskFullError,
+    OutputBusyError,
+    OutputError,
+    OutputForeignError,
+    OutputNotWritableError,
+    SourceMissingError,
+)
 from tests.support import convert as cv
 
 # --- identifiers ------------------------------------------------------------------------------------------------
@@ -205,6 +222,29 @@ def test_a_checkpoint_that_cannot_be_read_is_none(tmp_path):
         partial.write_bytes(content)
         assert read_checkpoint(partial) is None
     assert not sound(partial)
+
+
+@pytest.mark.parametrize("content", ["('ok', 5)", "('ok', '{')", "('ok', x'ff00')", "('ok', 'true')", "(NULL, NULL)"])
+def test_a_report_that_is_none_of_ours_is_none(tmp_path, content):
+    partial = tmp_path / "out.db.partial"
+    with contextlib.closing(sqlite3.connect(partial)) as connection, connection:
+        connection.execute("CREATE TABLE run_report (key, value)")
+        connection.execute(f"INSERT INTO run_report VALUES {content}")
+    assert read_sealed(partial) is None
+
+
+def test_a_drawing_may_have_a_name_of_any_bytes_and_an_output_of_utf_8(tmp_path):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/B\xfcro"))
+    folder.mkdir()
+    source = cv.write(folder / os.fsdecode(b"Gr\xfcn.dxf"), cv.drawing(cv.line(1)))
+    run = cv.convert(source, tmp_path / "out.db", templates=cv.rules(tmp_path / "r.toml"))
+    assert run.rows("SELECT filepath FROM elements_meta") == [("Gr\ufffdn.dxf",)]
+    assert msgspec.json.encode(run.report.to_dict())
+    with pytest.raises(OutputNotWritableError, match="a name that is no UTF-8"):
+        cv.convert(source)
+    with pytest.raises(SourceMissingError) as told:
+        cv.convert(source.with_suffix(".gone"), tmp_path / "out.db")
+    assert msgspec.json.encode(told.value.message)
 
 
 # --- which shared bodies are there ------------------------------------------------------------------------------

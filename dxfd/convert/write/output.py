@@ -32,6 +32,10 @@ from dxfd.errors import (
 
 FORMAT: Final = 3
 """Of the checkpoint and of the tables it belongs to; another one cannot be resumed."""
+_SEALED: Final = frozenset(
+    {"source_fingerprint", "config_fingerprint", "started_at", "finished_at", "entities_read", "errors", "batches"}
+)
+"""Of a report, what an interrupted run is known by."""
 _LONGEST_NAME: Final = 255 - len(".partial-journal")
 """Bytes; a file system takes 255."""
 
@@ -69,12 +73,20 @@ class Checkpoint(Struct, kw_only=True):
     elapsed_s: float = 0.0
 
 
+def plain(path: Path | str) -> str:
+    """Return a path as text: Linux takes names of any bytes, JSON and SQLite none but UTF-8."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
 def partial_of(output: Path) -> Path:
     """Return where an output is built.
 
     Raises:
-        OutputNotWritableError: its name leaves no room for those of the files beside it.
+        OutputNotWritableError: its name leaves no room for those of the files beside it, or is none for SQLite.
     """
+    if plain(output) != str(output):
+        words = f"{plain(output)}: a name that is no UTF-8 cannot be that of a database"
+        raise OutputNotWritableError(words, hint="choose another output")
     if len(os.fsencode(output.name)) > _LONGEST_NAME:
         words = f"the name {output.name[:20]}... has more than {_LONGEST_NAME} bytes"
         raise OutputNotWritableError(words, hint="choose a shorter name for the output")
@@ -169,10 +181,19 @@ def read_sealed(partial: Path) -> dict[str, Any] | None:
         with _opened(partial, "rw") as connection:
             if connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_conversion_progress'").fetchone():
                 return None
-            rows = connection.execute("SELECT key, value FROM run_report").fetchall()
+            made = report_of(connection)
     except sqlite3.Error:
         return None
-    return {key: json.loads(value) for key, value in rows} or None
+    return made if made is not None and made.keys() >= _SEALED else None
+
+
+def report_of(connection: sqlite3.Connection) -> dict[str, Any] | None:
+    """Return the values of a database's report; None if they are none of ours."""
+    rows = connection.execute("SELECT key, value FROM run_report").fetchall()
+    try:
+        return {key: json.loads(value) for key, value in rows}
+    except (TypeError, ValueError):
+        return None
 
 
 def sound(partial: Path) -> bool:
