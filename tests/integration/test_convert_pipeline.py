@@ -241,6 +241,18 @@ def test_batches_and_chunks_of_any_size_give_the_same_database(
     assert run.report.batches > 2
 
 
+def test_what_takes_long_is_committed_by_its_time_and_gives_the_same_database(
+    source, templates, whole, output, monkeypatch
+):  # fmt: skip
+    monkeypatch.setattr(memory, "LEAST_CHUNK_BYTES", 500)
+    monkeypatch.setattr(memory, "LONG_CHUNK_S", 0.0)
+    monkeypatch.setattr(memory, "LONG_BATCH_S", 0.0)
+    monkeypatch.setattr(pipeline, "CHUNK_BYTES", 8000)
+    run = cv.convert(source, output, templates=templates)
+    same(run.output, whole.output)
+    assert run.report.batches > 8, "one is what it takes at once"
+
+
 def leaving_after(checkpoints: int) -> Callable[[], str | None]:
     left = [checkpoints]
 

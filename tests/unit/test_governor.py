@@ -156,6 +156,22 @@ def test_leaving_is_the_last_step_when_giving_back_does_not_help():
     assert governor.look(lambda: used[0], lambda: None) is Step.LEAVE
 
 
+def test_batches_that_take_long_are_committed_early_and_smaller_chunks_are_read():
+    governor = Governor(None, 2 * MIB, 20_000)
+    governor.took(0.1)
+    assert (governor.is_full(7_500), governor.chunk_bytes) == (False, 2 * MIB)
+    for _ in range(8):
+        governor.took(worker_memory.LONG_CHUNK_S + 1)
+    assert governor.chunk_bytes == worker_memory.LEAST_CHUNK_BYTES
+    assert governor.is_full(1)
+    assert not governor.is_full(1), "the time of the next batch begins"
+    for _ in range(200):
+        governor.took(0.01)
+        governor.look(lambda: 0, lambda: None)
+    assert governor.chunk_bytes == 2 * MIB
+    assert governor.is_full(20_000)
+
+
 def test_a_batch_that_was_asked_for_smaller_than_the_least_stays_so():
     governor = Governor(100, 4096, 50)
     governor.look(lambda: 85, lambda: None)
