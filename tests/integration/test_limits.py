@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from dxfd.convert import pipeline
 from dxfd.convert.build import others
 from dxfd.convert.build.budget import OutOfTimeError, bounded
 from dxfd.convert.types import EXPLODE, Damaged, Limits, ResumePolicy
 from dxfd.errors import DxfdError, SourceDamagedError, TooManyIssuesError
+from tests.crash.compare import assert_same
 from tests.support import convert as cv
 
 SMALL = Limits(entity_vertices=1000, entity_bytes=1 << 20)
@@ -69,6 +71,32 @@ def test_what_is_too_large_is_so_in_chunks_of_every_size(tmp_path, make):
         )
     assert all(other == found[0] for other in found)
     assert [large for _, large, _ in found[0][:4]] == [False, True, False, False]
+
+
+def strays(count: int) -> str:
+    return "".join(cv.entity("VERTEX", (10, k % 97), (20, k % 89)) for k in range(count))
+
+
+LATE = {
+    "strays": strays(3000),
+    "strays behind a mesh": cv.entity("MESH", (71, 2)) + strays(1500) + cv.entity("SEQEND"),
+    "a bad number late in it": polyline(3000).replace("993.5\n 20", "993,5\n 20"),
+    "damage late in it": polyline(3000) + "xx\nyy\n",
+    "its layer last": polyline(3000) + cv.tag(8, "A-LATE"),
+    "a bad number behind a long value": cv.entity("MTEXT", (1, "x" * (1 << 20)), (10, "none"), (20, 0)),
+    "values of no entity": cv.tag(0, "ENDSEC") + cv.tag(0, "SECTION") + cv.tag(2, "ENTITIES") + cv.tag(1, "x") * 20_000,
+}
+
+
+@pytest.mark.parametrize("body", LATE.values(), ids=LATE)
+def test_limits_give_one_database_with_chunks_of_every_size(tmp_path, monkeypatch, body):
+    source = cv.write(tmp_path / "in.dxf", cv.drawing(cv.line(1) + body + cv.line(2) + polyline(900)))
+    templates = cv.rules(tmp_path / "r.toml", types=(*cv.TYPES, "VERTEX"))
+    cv.convert(source, tmp_path / "whole.db", templates=templates, limits=SMALL)
+    monkeypatch.setattr(pipeline, "CHUNK_BYTES", 3_000)
+    run = cv.convert(source, tmp_path / "parts.db", templates=templates, limits=SMALL)
+    assert cv.adds_up(run.report)
+    assert_same(tmp_path / "whole.db", tmp_path / "parts.db")
 
 
 def test_an_entity_of_too_many_bytes_is_passed_over(tmp_path):

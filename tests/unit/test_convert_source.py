@@ -40,6 +40,7 @@ def found(tmp_path, text: str | bytes) -> Skim:
         (b"ISO-10303-21;\nHEADER;", NotDxfError, "STEP"),
         (b"hello\nworld\n", NotDxfError, "group code"),
         (b"0", NotDxfError, "group code"),
+        (b"0" * 5000 + b"\nSECTION\n", NotDxfError, "group code"),
         (b"  0\nSECTION\n\x00\x00\x00", NotDxfError, "text file"),
         (b"  0\nLINE\n 10\n1\n", NotDxfError, "SECTION"),
         (b"  0\nEOF\n", NotDxfError, "SECTION"),

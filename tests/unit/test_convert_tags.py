@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from dxfd.convert.read.columns import group, heads, of_kind
 from dxfd.convert.read.encoding import decode
-from dxfd.convert.read.stream import Chunk
+from dxfd.convert.read.skim import skim
+from dxfd.convert.read.source import Source
+from dxfd.convert.read.stream import Chunk, Stream, cut
 from dxfd.convert.read.tags import parse
 from tests.support import convert as cv
 
@@ -124,6 +126,17 @@ def test_a_stray_follower_is_an_entity_of_its_own(tmp_path):
     chunk = cv.chunk_of(tmp_path, cv.line(0) + cv.entity("VERTEX") + cv.entity("POLYLINE") + cv.entity("vertex"))
     assert chunk.follower.tolist() == [False, False, False, True]
     assert chunk.owner.tolist() == [0, 1, 2, 2]
+
+
+@pytest.mark.parametrize("most", [None, 3])
+def test_pieces_of_pieces_go_on_where_they_end(tmp_path, most):
+    path = cv.write(tmp_path / "d.dxf", cv.drawing(cv.tag(1, "of no entity") + "".join(cv.line(k) for k in range(8))))
+    with Source(path) as source:
+        stream = Stream(source, [section for section in skim(source).sections if section.name == "ENTITIES"], 1 << 20)
+        for chunk in stream.chunks(stream.first_place(), most):
+            for piece in cut(chunk, list(range(chunk.count + 1))):
+                following = source.read(piece.next.offset, 12)
+                assert following.startswith((b"  0\nLINE", b"  0\nENDSEC"))
 
 
 @pytest.mark.parametrize("size", [30, 200, 1 << 20])

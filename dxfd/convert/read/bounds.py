@@ -1,7 +1,7 @@
-"""Entities that ask for more than the limits allow: found in a chunk by counting, without building them. Pure.
+"""Entities that ask for more than the limits allow: which they are, and how that is told. Pure.
 
-The reader stops within an entity that is larger than a limit (stream.py); what it had read of it is here, too. Both
-ways give the same answer, whatever the size of chunks.
+The reader stops within an entity that is larger than a limit, or takes it out of its chunk (stream.py, oversize.py): it
+is alone in a chunk of its first tags, whatever the size of chunks.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from typing import Final
 
 import numpy as np
 
-from dxfd.convert.read.stream import VALUES_PER_VERTEX, Chunk
+from dxfd.convert.read import oversize
+from dxfd.convert.read.oversize import VALUES_PER_VERTEX
+from dxfd.convert.read.stream import Chunk
 from dxfd.convert.read.tags import Ints
 from dxfd.convert.types import Limits
 
@@ -21,18 +23,7 @@ def too_large(chunk: Chunk, limits: Limits) -> Ints:
     """Return the entities (no followers) that are over a limit, growing."""
     if chunk.passed_over:
         return np.zeros(1, dtype=np.int64)
-    tags = chunk.tags
-    if len(tags.code) <= limits.entity_vertices and len(tags.data) <= limits.entity_bytes:
-        return np.empty(0, dtype=np.int64)
-    owner = chunk.owner[tags.entity_of]
-    vertices = np.bincount(owner[tags.code == 10], minlength=chunk.count)
-    values = np.bincount(owner, minlength=chunk.count)
-    ends = np.append(tags.tag_start[tags.entity_tag], tags.consumed)
-    size = np.bincount(chunk.owner, weights=np.diff(ends), minlength=chunk.count)
-    over = vertices > limits.entity_vertices
-    over |= values > VALUES_PER_VERTEX * limits.entity_vertices
-    over |= size > limits.entity_bytes
-    return np.flatnonzero(over)
+    return oversize.entities(chunk.tags, chunk.owner, limits)
 
 
 def words(limits: Limits) -> str:

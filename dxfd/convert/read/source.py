@@ -32,6 +32,8 @@ from dxfd.errors import (
 )
 
 _SNIFF_BYTES: Final = 65_536
+_LONGEST_CODE: Final = 100
+"""Characters of a first line; Python refuses to make a number of 4,301 digits."""
 _SAMPLES: Final = 16
 """Places of 64 KB hashed for checksum and fingerprint: about 1 ms, and an edit in place also changes mtime.
 
@@ -232,7 +234,7 @@ def _sniff(path: Path, head: bytes) -> None:
     text = head.removeprefix(BOM)
     lines = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n", 400)
     code = lines[0].strip()
-    if not (code.isdigit() and int(code) in {0, 999}) or len(lines) < 2:
+    if not (len(code) <= _LONGEST_CODE and code.isdigit() and int(code) in {0, 999}) or len(lines) < 2:
         raise NotDxfError(f"{path} is not a DXF drawing: it does not begin with a group code 0 or 999")
     end = _MARK_OF_END.search(head)
     if b"\x00" in head[: min(4096, end.end() if end else 4096)]:  # behind the end there may be anything

@@ -16,15 +16,15 @@ import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import replace
 
+from dxfd.convert.read import oversize
 from dxfd.convert.read.glance import FOLLOWERS
+from dxfd.convert.read.oversize import VALUES_PER_VERTEX
 from dxfd.convert.read.skim import Section
 from dxfd.convert.read.source import Source
 from dxfd.convert.read.tags import Bools, Damage, Ints, Tags, line_feeds, parse
 from dxfd.convert.types import DEFAULT_LIMITS, Limits
 
 _OWNERS: Final = frozenset({"POLYLINE", "INSERT"})
-VALUES_PER_VERTEX: Final = 8
-"""Values that an entity may have for each vertex that it may have: its arrays take 100 bytes a value."""
 _HEAD_TAGS: Final = 200
 """Of an entity that is passed over: handle, layer, block stand in front."""
 _BEHIND_DAMAGE: Final = 64 << 10
@@ -50,7 +50,7 @@ class Chunk(Struct, frozen=True):
         kind_of: (E,) index into kinds.
         follower: (E,) bool: VERTEX, SEQEND, ATTRIB behind an owner.
         owner: (E,) entity that a follower belongs to; itself for others.
-        place: where it begins.
+        place: where its tags' data begins, and the line of its first entity.
         next: where the next one begins.
         damage: (message, line) of structural damage met at its end, or None. The last entity is then unfinished.
         passed_over: its one entity is larger than a limit; these are its first tags.
@@ -101,7 +101,7 @@ class Stream:
                 place = self._enter(place.section + 1)
                 continue
             whole = self._chunk(section, place)
-            yield from _slices(whole, max_entities) if max_entities else (whole,)
+            yield from _slices(whole, max_entities, self._limits)
             place = whole.next
 
     def _enter(self, index: int) -> Place | None:
@@ -124,26 +124,32 @@ class Stream:
                 built = _build(tags, cut, place, section, last=last)
                 end = (_CUT_OFF, place.line + 2 * len(tags.code))
                 return replace(built, damage=end) if last and section.cut and built.count else built
-            if self._too_large(tags, size):
+            if not len(tags.entity_tag) and tags.consumed:  # what belongs to no entity is passed over
+                place = Place(place.section, place.offset + tags.consumed, place.line + 2 * len(tags.code))
+                continue
+            if self._too_large(tags):
                 return self._pass_over(section, place, tags)
             size *= 2
 
-    def _too_large(self, tags: Tags, size: int) -> bool:
-        """Return whether an entity that is not whole yet is over a limit already."""
+    def _too_large(self, tags: Tags) -> bool:
+        """Return whether the one entity that is not whole yet, or the one value, is over a limit already."""
+        if not len(tags.entity_tag):
+            return len(tags.data) > self._limits.entity_bytes
+        first = int(tags.entity_tag[0])
+        values, size = len(tags.code) - first, len(tags.data) - int(tags.tag_start[first])
         most = self._limits.entity_vertices
-        if size >= self._limits.entity_bytes or len(tags.code) > VALUES_PER_VERTEX * most:
+        if size > self._limits.entity_bytes or values > VALUES_PER_VERTEX * most:
             return True
-        return len(tags.code) > most and int(np.count_nonzero(tags.code == 10)) > most
+        return values > most and int(np.count_nonzero(tags.code[first:] == 10)) > most
 
     def _pass_over(self, section: Section, place: Place, tags: Tags) -> Chunk:
         """Return the beginning of an entity that is too large, and go on behind it and its followers."""
         line, at = place.line + 2 * len(tags.code), place.offset + tags.consumed
         if not len(tags.entity_tag):
-            return self._step_over(section, place, tags, Damage(2 * len(tags.code), b"no entity in so many lines"))
-        head = _head(tags)
-        built = _build(head, 1, place, section, last=True)
+            return self._step_over(section, place, tags, Damage(2 * len(tags.code), b"a value without end"))
+        built = _build(tags, 1, place, section, last=True)
         following = self._resync(place.section, at - 1, line - 1, over_followers=built.kinds[0] in _OWNERS)
-        return replace(built, next=following, passed_over=True)
+        return replace(_begin(built, self._limits), next=following)
 
     def _step_over(self, section: Section, place: Place, tags: Tags, damage: Damage) -> Chunk:
         """End the chunk at the damage and go on at the next thing that looks like an entity."""
@@ -175,11 +181,13 @@ class Stream:
 
 
 def _cut(tags: Tags) -> int:
-    """Return how many entities are surely whole: all before the last one that is no follower."""
-    for entity in range(len(tags.entity_tag) - 1, 0, -1):
-        if tags.value(int(tags.entity_tag[entity])).strip().upper() not in FOLLOWERS:
-            return entity
-    return 0
+    """Return how many entities are surely whole: all before the last one, or before the owner that it follows."""
+    last = len(tags.entity_tag) - 1
+    for entity in range(last, -1, -1):
+        kind = tags.value(int(tags.entity_tag[entity])).strip().upper()
+        if kind not in FOLLOWERS:
+            return entity if kind.decode("latin-1") in _OWNERS else last
+    return max(last, 0)
 
 
 def _prefix(tags: Tags, first: int, last: int) -> Tags:
@@ -195,15 +203,22 @@ def _prefix(tags: Tags, first: int, last: int) -> Tags:
     )  # fmt: skip
 
 
-def _head(tags: Tags) -> Tags:
-    """Return the first tags of the first entity, with the bytes that they take alone."""
-    whole = _prefix(tags, 0, 1)
-    stop = min(len(whole.code), _HEAD_TAGS)
-    before = int(tags.entity_tag[0])
-    used = int(tags.tag_start[before + stop]) if before + stop < len(tags.code) else tags.consumed
-    return Tags(
-        tags.data[:used], whole.code[:stop], whole.start[:stop], whole.end[:stop], whole.tag_start[:stop],
-        whole.number[:stop], whole.bad_number[:stop], whole.entity_tag, whole.entity_of[:stop], used, None,
+def _begin(chunk: Chunk, limits: Limits) -> Chunk:
+    """Return a chunk of one entity, with its followers, as one passed over: its first tags within the limits."""
+    tags = _prefix(chunk.tags, 0, 1)
+    most = limits.entity_vertices
+    ends = np.append(tags.tag_start[1:], tags.consumed) - tags.tag_start[0]
+    few = min(len(tags.code), _HEAD_TAGS, VALUES_PER_VERTEX * most)
+    within = (ends[:few] <= limits.entity_bytes) & (np.cumsum(tags.code[:few] == 10) <= most)
+    stop = max(1, int(np.count_nonzero(within)))
+    used = int(tags.tag_start[stop]) if stop < len(tags.code) else tags.consumed
+    head = Tags(
+        tags.data[:used], tags.code[:stop], tags.start[:stop], tags.end[:stop], tags.tag_start[:stop],
+        tags.number[:stop], tags.bad_number[:stop], tags.entity_tag, tags.entity_of[:stop], used, None,
+    )  # fmt: skip
+    return replace(
+        chunk, tags=head, kind_of=chunk.kind_of[:1], follower=chunk.follower[:1], owner=chunk.owner[:1], damage=None,
+        passed_over=True,
     )  # fmt: skip
 
 
@@ -246,14 +261,18 @@ def _owners(kinds: list[str], kind_of: npt.NDArray[np.int32]) -> tuple[Bools, In
     return follower, np.where(follower, owner, order)
 
 
-def _slices(chunk: Chunk, max_entities: int) -> Iterator[Chunk]:
+def _slices(chunk: Chunk, max_entities: int | None, limits: Limits) -> Iterator[Chunk]:
+    """Yield a chunk in slices of so many entities; what is over a limit stands alone, as if it had been passed over."""
     mains = np.flatnonzero(~chunk.follower)
-    if len(mains) <= max_entities:
+    large = np.flatnonzero(np.isin(mains, oversize.entities(chunk.tags, chunk.owner, limits)))
+    if chunk.passed_over or (len(mains) <= (max_entities or len(mains)) and not len(large)):
         yield chunk
         return
-    edges = [*mains[::max_entities].tolist(), chunk.count]
-    edges[0] = 0
-    yield from cut(chunk, edges)
+    edges = np.unique(np.concatenate([np.arange(0, len(mains), max_entities or len(mains)), large, large + 1]))
+    alone = set(mains[large].tolist())
+    places = mains[edges[edges < len(mains)]].tolist()
+    for first, part in zip(places, cut(chunk, [*places, chunk.count]), strict=True):
+        yield _begin(part, limits) if first in alone else part
 
 
 def cut(chunk: Chunk, edges: list[int]) -> Iterator[Chunk]:
@@ -261,9 +280,7 @@ def cut(chunk: Chunk, edges: list[int]) -> Iterator[Chunk]:
     for first, last in pairwise(edges):
         tags = _prefix(chunk.tags, first, last)
         line = chunk.line_of(first)
-        begin = Place(
-            chunk.place.section, chunk.place.offset + int(tags.tag_start[0]) if len(tags.tag_start) else 0, line
-        )
+        begin = Place(chunk.place.section, chunk.place.offset, line)
         final = last == chunk.count
         following = (
             chunk.next if final
