@@ -17,8 +17,12 @@ from dxfd.convert.read.stream import Chunk
 from dxfd.convert.xdata import extended
 
 _TEXTS: Final = ("TEXT", "MTEXT")
-_FORMAT: Final = re.compile(r"\\[\\{}~PNX]|\\S[^;]*;|\\[ACFHQTWacfhpqtw][^;\\{}]*;|\\[LlOoKk]|[{}]")
+_SIGNS: Final = r"\\[\\{}~PNX]"
+_SWITCHES: Final = r"\\[ACFHQTWacfhpqtw][^;\\{}]*;|\\[LlOoKk]|[{}]"
+_FORMAT: Final = re.compile(rf"{_SIGNS}|\\S[^;]*;|{_SWITCHES}")
 """Read from the left, so that an escaped backslash (C:\\\\Plans) is not taken for the beginning of \\P."""
+_FORMAT_BEHIND: Final = re.compile(rf"{_SIGNS}|{_SWITCHES}")
+"""The same behind the last semicolon, where no stack (\\S) ends: each would look for its end through all the rest."""
 _PERCENT: Final = re.compile(r"%%(\d{3}|[cdpouk%])", re.IGNORECASE)
 
 
@@ -104,14 +108,18 @@ def _lines(chunk: Chunk, attributes: Ints) -> dict[int, bytes]:
     tags = chunk.tags
     inside = np.flatnonzero(tags.code == -1)
     inside = inside[np.isin(tags.entity_of[inside], attributes)]
-    found: dict[int, tuple[list[bytes], bytes]] = {}
+    pieces: dict[int, list[bytes]] = {}
+    last: dict[int, bytes] = {}
     for at in inside.tolist():
         code = tags.data[int(tags.tag_start[at]) : int(tags.start[at])].strip()
         if code in {b"1", b"3"}:
-            pieces, last = found.get(int(tags.entity_of[at]), ([], b""))
-            more = (pieces, tags.value(at)) if code == b"1" else ([*pieces, tags.value(at)], last)
-            found[int(tags.entity_of[at])] = more
-    return {entity: b"".join([*pieces, last]) for entity, (pieces, last) in found.items()}
+            entity = int(tags.entity_of[at])
+            pieces.setdefault(entity, [])
+            if code == b"3":
+                pieces[entity].append(tags.value(at))
+            else:
+                last[entity] = tags.value(at)
+    return {entity: b"".join([*parts, last.get(entity, b"")]) for entity, parts in pieces.items()}
 
 
 def plain(text: str, kind: str, codec: str = "cp1252") -> str:
@@ -121,7 +129,10 @@ def plain(text: str, kind: str, codec: str = "cp1252") -> str:
     """
     if "%%" in text:
         text = _PERCENT.sub(lambda match: _percent(match, codec), text)
-    return _FORMAT.sub(_unformatted, text) if kind == "MTEXT" else text
+    if kind != "MTEXT":
+        return text
+    stop = text.rfind(";") + 1
+    return _FORMAT.sub(_unformatted, text[:stop]) + _FORMAT_BEHIND.sub(_unformatted, text[stop:])
 
 
 def _percent(match: re.Match[str], codec: str) -> str:

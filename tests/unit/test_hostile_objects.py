@@ -91,3 +91,37 @@ def test_an_entity_has_one_extension_dictionary(tmp_path):
     objects = thing("DICTIONARY", "D0", *entries(("A", "F0"))) + record("F0", (1, "x"))
     run = convert(tmp_path, whole(line(*twice), objects), xdata=True)
     assert run.rows("SELECT name FROM element_properties") == [("XDICT:A",)]
+
+
+# --- texts and markup --------------------------------------------------------------------------------------------
+
+
+def test_a_text_of_stacks_that_do_not_end_takes_no_time(tmp_path):
+    began = time.process_time()
+    text = r"{\S1/2; \S3#4;" + r"\S" * 100_000 + r"\P}end"
+    run = convert(tmp_path, cv.drawing(cv.entity("MTEXT", (10, 0), (20, 0), (1, text))))
+    assert run.rows("SELECT value FROM element_properties") == [("1/2 3/4" + r"\S" * 100_000 + "\nend",)]
+    assert time.process_time() - began < BOUND_S, "each looked for its end through all the others"
+
+
+def test_an_attribute_of_many_pieces_takes_the_time_of_its_length(tmp_path):
+    block = cv.tag(0, "BLOCK") + cv.tag(8, "0") + cv.tag(2, "B") + cv.tag(10, 0) + cv.tag(20, 0) + line()
+    text = cv.entity("INSERT", (2, "B"), (10, 0), (20, 0), (66, 1)) + cv.entity("ATTRIB", (1, "x"), (2, "T"))
+    text += cv.tag(101, "Embedded Object") + "".join(cv.tag(3, f"{k:04d}") for k in range(60_000))
+    text += cv.tag(1, "end") + cv.entity("SEQEND")
+    began = time.process_time()
+    run = convert(tmp_path, cv.drawing(text, blocks=block + cv.tag(0, "ENDBLK")))
+    ((value,),) = run.rows("SELECT value FROM element_properties")
+    assert value == "".join(f"{k:04d}" for k in range(60_000)) + "end"
+    assert time.process_time() - began < BOUND_S, "each piece took a copy of those before it"
+
+
+@pytest.mark.parametrize("mark", ["<Alias>", "<Alias ", "<ProjectedCoordinateSystem "])
+@pytest.mark.parametrize("end", ["end", ">"])
+def test_a_coordinate_system_that_never_closes_takes_no_time(tmp_path, mark, end):
+    pieces = [(303, mark * (250 // len(mark)))] * 1000
+    geodata = thing("GEODATA", "9", (90, 2), (70, 2), *pieces, (301, end))
+    began = time.process_time()
+    run = convert(tmp_path, whole(line(), geodata))
+    assert run.rows("SELECT epsg, crs_name FROM georeference") == [(None, "")]
+    assert time.process_time() - began < BOUND_S, "each looked for its end through all the others"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct
@@ -14,9 +15,10 @@ from dxfd.convert.read.source import Source
 from dxfd.convert.read.tags import Tags
 
 _MESH: Final = 93
-_ALIAS: Final = re.compile(r"<Alias\b([^>]*)>(.*?)</Alias>", re.DOTALL)
-_ID: Final = re.compile(r"\bid\s*=\s*[\"'](\d{1,9})[\"']")
-_NAME: Final = re.compile(r"<(?:Projected|Geographic|Geodetic)CoordinateSystem\b[^>]*\bid\s*=\s*[\"']([^\"']*)[\"']")
+_ID: Final = re.compile(r"\bid\s{0,9}=\s{0,9}[\"']([^\"']{1,200})[\"']")
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
+_ALIAS: Final = re.compile(r"<Alias\b")
+_SYSTEM: Final = re.compile(r"<(?:Projected|Geographic|Geodetic)CoordinateSystem\b")
 _KINDS: Final = {0: "unknown", 1: "local_grid", 2: "projected_grid", 3: "geographic"}
 
 Point = tuple[float, float, float]
@@ -121,10 +123,27 @@ def _decoded(parts: list[bytes], codec: str) -> str:
 
 
 def _named(definition: str) -> tuple[int, str]:
-    """Return EPSG number and name of a coordinate system; by patterns, since no XML of a stranger is worth a parser."""
-    name = _NAME.search(definition)
-    for attributes, content in _ALIAS.findall(definition):
-        number = _ID.search(attributes)
-        if number and "CoordinateSystem" in attributes and "EPSG" in content:
-            return int(number.group(1)), name.group(1) if name else ""
-    return 0, name.group(1) if name else ""
+    """Return EPSG number and name of a coordinate system; by its marks, since no XML of a stranger is worth a parser.
+
+    Nothing is looked for twice: what opens and never closes, four megabytes of it, took hours.
+    """
+    name, at = "", 0
+    while not name and (mark := _SYSTEM.search(definition, at)) and (at := definition.find(">", mark.end())) >= 0:
+        found = _ID.search(definition, mark.end(), at)
+        name = found[1] if found else ""
+    for attributes, content in _aliases(definition):
+        found = _ID.search(attributes)
+        if found and _NUMBER.fullmatch(found[1]) and "CoordinateSystem" in attributes and "EPSG" in content:
+            return int(found[1]), name
+    return 0, name
+
+
+def _aliases(definition: str) -> Iterator[tuple[str, str]]:
+    """Yield attributes and content of each Alias."""
+    at = 0
+    while mark := _ALIAS.search(definition, at):
+        stop = definition.find(">", mark.end())
+        at = definition.find("</Alias>", stop + 1)
+        if stop < 0 or at < 0:
+            return
+        yield definition[mark.end() : stop], definition[stop + 1 : at]
