@@ -72,12 +72,12 @@ def drawings(folders: tuple[str, ...] = FOLDERS) -> list[Path]:
     return sorted(p for p in found if p.name not in NOT_OURS)
 
 
-def convert(path: Path, folder: Path) -> cv.Run:
+def convert(path: Path, folder: Path, **more: Any) -> cv.Run:
     """Return the conversion of a drawing with an element for every entity, one metre a unit."""
     types = (*cv.TYPES, *ref.PICTURES, "ACAD_PROXY_ENTITY")
     templates = cv.rules(folder / "all.toml", types=types)
     return cv.convert(
-        path, folder / "out.db", templates=templates, resume=ResumePolicy.RESTART, units="m", max_errors=10**9
+        path, folder / "out.db", templates=templates, resume=ResumePolicy.RESTART, units="m", max_errors=10**9, **more
     )
 
 

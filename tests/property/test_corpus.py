@@ -57,4 +57,17 @@ def check(path: Path, doc: Any, folder: Path, table: differential.Table, *, repa
             f"{path.name}: {run.report.entities_read} entities, ezdxf has {len(msp)}: {ours - theirs}, {theirs - ours}"
         )
     differential.compare(run, doc, table, path.name)
-    return wrong
+    return wrong if repaired else [*wrong, *sheets(path, doc, folder)]
+
+
+def sheets(path: Path, doc: Any, folder: Path) -> list[str]:
+    """Return what is wrong with our account of a drawing's paper layouts, if there is anything in them."""
+    theirs = {layout.name: len(layout) for layout in doc.layouts if len(layout)}
+    if not theirs.keys() - {"Model"}:
+        return []
+    run = differential.convert(path, folder, layouts=("all",))
+    ours = collections.Counter[str]()
+    for row in run.report.ledger:
+        ours[row.layout] += row.count
+    fits = cv.adds_up(run.report) and run.report.entities_read == sum(theirs.values())
+    return [] if fits and ours == theirs else [f"{path.name}: in layouts {dict(ours)}, ezdxf has {theirs}"]
