@@ -422,6 +422,39 @@ def test_the_result_does_not_depend_on_batches_or_interruptions(folder):
     assert cv.snapshot(run.output) == whole
 
 
+@pytest.mark.parametrize("more", [{}, {"region": "-40,-10,60,10"}, {"layouts": ("all",)}])
+def test_the_account_of_what_is_out_of_reach_or_out_of_the_region_is_in_the_order_of_the_drawing(
+    folder, monkeypatch, more
+):
+    rng = random.Random(1)
+    insert = partial(cv.entity, "INSERT")
+    blocks = ""
+    for k in range(4):
+        inner = insert((2, f"B{k - 1}"), (10, 0), (44, 7), (70, 2), handle=f"E{k}", layer="0") if k else ""
+        inside = cv.entity("CIRCLE", (10, 5), (20, 0), (40, 1), handle=f"C{k}", layer="0")
+        inside += cv.entity("POINT", (10, 20), (20, 0), handle=f"D{k}", layer="0") + inner
+        blocks += cv.tag(0, "BLOCK") + cv.tag(2, f"B{k}") + cv.tag(10, 0.0) + inside + cv.tag(0, "ENDBLK")
+    references = "".join(
+        insert(
+            (2, f"B{rng.randrange(4)}"), (10, rng.choice([0, 5, 50, -30, 1.1e9])), (67, rng.choice([0, 0, 1])),
+            handle=f"{0x100 + k:X}", layer=rng.choice(["0", "A", "B"]),
+        )
+        for k in range(120)
+    )  # fmt: skip
+    source = cv.write(folder / "away.dxf", cv.drawing(references, blocks=blocks, head=cv.header(insunits=6)))
+    run = convert(source, folder, **more)
+    assert cv.adds_up(run.report)
+    assert {row.reason for row in run.report.ledger} >= {
+        "out_of_range",
+        *(["outside_region"] if "region" in more else []),
+    }
+    whole = cv.snapshot(run.output)
+    for chunk, content in ((500, 1), (2000, 50)):
+        monkeypatch.setattr(pipeline, "CHUNK_BYTES", chunk)
+        monkeypatch.setattr(exploding, "SLICE", content)
+        assert cv.snapshot(convert(source, folder, **more).output) == whole
+
+
 @pytest.mark.parametrize("file_bytes", [0, 20_000, 1 << 30])
 def test_pieces_that_are_too_much_for_memory_are_fetched_or_made_again(folder, monkeypatch, file_bytes):
     source = nested(folder / "pieces.dxf", 4)

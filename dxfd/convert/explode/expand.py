@@ -21,6 +21,7 @@ from dxfd.convert.build.ragged import Bools, Floats, Ints, offsets
 from dxfd.convert.explode.pieces import Piece, Workshop, piece
 from dxfd.convert.explode.places import References, Words, inside, laid_out, mixed, rigid, scale_of
 from dxfd.convert.explode.shelf import Shelf
+from dxfd.convert.keys import tally
 from dxfd.convert.read.source import Source
 from dxfd.convert.read.stream import Stream
 from dxfd.convert.region import OUTSIDE
@@ -82,6 +83,10 @@ class Part(Struct, frozen=True):
     notes: list[Found]
 
 
+_Account = tuple[pa.Table, Ints]
+"""Rows of the account, and the order of each: that of the first element, or entity, that it is about."""
+
+
 class _Rows(Struct):
     """Elements of one piece at many references."""
 
@@ -93,8 +98,7 @@ class _Rows(Struct):
     heads: Ints
     entities: Ints
     others: pa.Table
-    first: int
-    ledger: pa.Table
+    ledger: list[_Account]
 
 
 class Expander:
@@ -228,7 +232,7 @@ class Expander:
             np.repeat(order, n), np.repeat(tops, n), columns,
             (np.arange(m)[:, None] * n + row[own][None, :]).ravel(), held.take(pa.array(np.tile(own, m))),
             np.repeat(tops, len(others)), np.repeat(cells.entity, len(others)), held.take(pa.array(np.tile(others, m))),
-            order[0] if m else 0, _times(made.ledger, cells),
+            _times(made.ledger, cells, order),
         )  # fmt: skip
 
     def _below(self, made: Piece, cells: References) -> References:
@@ -266,24 +270,23 @@ class Expander:
         tops = np.concatenate([rows.tops for rows in found])[order]
         elevation = np.array([e.elevation_m for e in self._shop.chooser.elements])
         columns["center"][:, 2] += np.where(columns["flat"], elevation[columns["element"]], 0.0)
-        ledger = pa.concat_tables([found[k].ledger for k in np.argsort([r.first for r in found], kind="stable")])
         near = within_reach(columns["center"]) & within_reach(columns["size"])
         wanted = near & self._wanted(columns)
         kept, far, away = np.flatnonzero(wanted), np.flatnonzero(~near), np.flatnonzero(near & ~wanted)
         properties, waiting = _properties(found, sizes, order, tops, kept)
         notes = [*(note for p in used for note in p.notes), *_far(columns, far)]
+        accounts = [account for rows in found for account in rows.ledger]
         if len(kept) < len(order):
-            before = np.array(self._shop.names.names, dtype=object)[columns["why"]]
-            lost = [_lost(columns, before, far, ("error", "out_of_range"))]
-            lost.append(_lost(columns, before, away, ("skipped", OUTSIDE)))
-            ledger = pa.concat_tables([ledger, *(table for table in lost if table.num_rows)])
+            names = self._shop.names.names
+            accounts += _lost(columns, names, tops, far, ("error", "out_of_range"))
+            accounts += _lost(columns, names, tops, away, ("skipped", OUTSIDE))
             columns = {
                 name: value[kept] if isinstance(value, np.ndarray) else value.take(pa.array(kept))
                 for name, value in columns.items()
             }
         del columns["why"]
         return Part(
-            **columns, properties=properties, waiting=waiting, ledger=ledger,
+            **columns, properties=properties, waiting=waiting, ledger=_in_order(accounts),
             count=sum(p.count * k for p, k in zip(used, times, strict=True)),
             matched=sum(p.matched * k for p, k in zip(used, times, strict=True)) - len(far) - len(away),
             notes=notes,
@@ -342,8 +345,8 @@ def _tiled(offset: Ints, times: int) -> Ints:
     return offsets(np.tile(np.diff(offset), times))
 
 
-def _times(ledger: pa.Table, cells: References) -> pa.Table:
-    """Return a piece's account for some references, by the layout of each."""
+def _times(ledger: pa.Table, cells: References, order: Ints) -> list[_Account]:
+    """Return a piece's account for some references, by the layout of each; `order` (m,) is the references'."""
     parts = []
     for layout in dict.fromkeys(cells.layout.tolist()):
         rows = np.flatnonzero(cells.layout == layout)
@@ -355,29 +358,57 @@ def _times(ledger: pa.Table, cells: References) -> pa.Table:
         table = table.set_column(
             table.schema.get_field_index("first_handle"), "first_handle", pa.array(handles, type=pa.string())
         )
-        parts.append(table.append_column("at", pa.array([layout] * table.num_rows, type=pa.int64())))
-    return pa.concat_tables(parts)
+        table = table.append_column("at", pa.array([layout] * table.num_rows, type=pa.int64()))
+        parts.append((table, np.full(table.num_rows, order[rows[0]])))
+    return parts
 
 
-def _lost(columns: dict[str, Any], before: Any, lost: Ints, after: tuple[str, str]) -> pa.Table:
-    """Return the rows of the account that make something else of elements: from (n,) reasons to outcome and reason."""
-    at = pa.array(lost)
-    rows = []
-    given = [("element", reason) for reason in before[lost].tolist()]
-    for became, count in ((given, -1), ([after] * len(lost), 1)):
-        rows += [
-            {
-                "entity_type": kind, "layer": layer, "block": block, "space": "model", "layout": "Model",
-                "origin": "content", "outcome": what, "reason": why, "count": count, "first_handle": handle,
-                "at": where,
-            }
-            for (what, why), kind, layer, block, handle, where in zip(
-                became, columns["kind"].take(at).to_pylist(), columns["layer"].take(at).to_pylist(),
-                columns["block"].take(at).to_pylist(), columns["handle"].take(at).to_pylist(),
-                columns["layout"][lost].tolist(), strict=True,
-            )
-        ]  # fmt: skip
-    return pa.Table.from_pylist(rows) if rows else pa.table({})
+def _in_order(accounts: list[_Account]) -> pa.Table:
+    """Return all rows in the order of what they are about, as if each reference had been worked on by itself."""
+    order = np.argsort(np.concatenate([at for _, at in accounts]), kind="stable")
+    return pa.concat_tables([table for table, _ in accounts]).take(pa.array(order))
+
+
+def _lost(
+    columns: dict[str, Any], reasons: list[str], tops: Ints, lost: Ints, after: tuple[str, str]
+) -> list[_Account]:
+    """Return the rows of the account that make something else of elements, behind all else of their references.
+
+    Args:
+        columns: of all elements.
+        reasons: what the numbers in the column `why` stand for.
+        tops: (n,) reference of the drawing that each lies in, growing.
+        lost: (m,) which elements.
+        after: outcome and reason that they have instead.
+    """
+    if not len(lost):
+        return []
+    texts = [columns[name].take(pa.array(lost)) for name in ("kind", "layer", "block")]
+    numbers = [text.dictionary_encode().indices.to_numpy() for text in texts]
+    key = np.column_stack([*numbers, columns["layout"][lost], columns["why"][lost]])
+    first, index = tally(key)  # one row a kind of loss: of a region little may be left
+    count, rows = np.bincount(index, minlength=len(first)), lost[first]
+    at = pa.array(rows)
+    same = {
+        "entity_type": columns["kind"].take(at), "layer": columns["layer"].take(at),
+        "block": columns["block"].take(at), "space": pa.array(["model"] * len(rows)),
+        "layout": pa.array(["Model"] * len(rows)), "origin": pa.array(["content"] * len(rows)),
+    }  # fmt: skip
+    rest = {"first_handle": columns["handle"].take(at), "at": pa.array(columns["layout"][rows])}
+    before = [("element", reasons[why]) for why in columns["why"][rows].tolist()]
+    last = (tops[rows] << 48) + ((1 << 48) - 1)
+    return [
+        (
+            pa.table(
+                {
+                    **same, "outcome": pa.array([outcome for outcome, _ in became]),
+                    "reason": pa.array([reason for _, reason in became]), "count": pa.array(sign * count), **rest,
+                }
+            ),
+            last,
+        )
+        for became, sign in ((before, -1), ([after] * len(rows), 1))
+    ]  # fmt: skip
 
 
 def _properties(
