@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import ezdxf
 import numpy as np
 import pytest
 from ezdxf.acis.api import body_from_mesh, export_dxf
+from ezdxf.math import fit_points_to_cad_cv
 from ezdxf.render import forms
 
-from dxfd.convert.build import acis, acis_extents, sat
+from dxfd.convert.build import acis, acis_extents, fitted, sat
 from dxfd.convert.session import configuration, fingerprint
 from tests.support import convert as cv
 
@@ -192,6 +195,30 @@ def test_splines_are_mended_where_their_points_are_known(tmp_path, tags, wanted)
     if wanted[0] == "element":
         ((x, _, _, far, _, _),) = boxes(found)
         assert (x, far) == (0, 3)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 40])
+@pytest.mark.parametrize("directed", [True, False])
+def test_curves_through_points_are_those_of_ezdxf(count, directed):
+    rng = np.random.default_rng(count)
+    points, ends = rng.normal(size=(count, 3)) * 100, rng.normal(size=(2, 3)) if directed else []
+    found = fitted.fit_curve(points, ends)
+    wanted = fit_points_to_cad_cv(points.tolist(), tangents=ends.tolist() if directed else None)
+    if count > 2 or directed:
+        assert np.abs(found.points - [tuple(v) for v in wanted.control_points]).max() < 1e-9
+        assert found.knots == pytest.approx(wanted.knots())
+
+
+def test_a_curve_through_many_points_takes_memory_by_their_number(tmp_path):
+    places = "".join(cv.tag(11, 10 * k) + cv.tag(21, k * 37 % 11) for k in range(10_000))
+    source = cv.write(tmp_path / "fit.dxf", cv.drawing(cv.entity("SPLINE", (71, 3), (70, 8)) + places))
+    tracemalloc.start()
+    try:
+        found = convert(tmp_path, source)
+        assert tracemalloc.get_traced_memory()[1] < 100 << 20, "10,000 numbers for each of 10,000 points"
+    finally:
+        tracemalloc.stop()
+    assert reasons(found) == {("SPLINE", "element", "")}
 
 
 def test_a_closed_periodic_spline_is_defined_between_its_inner_knots(tmp_path):

@@ -15,6 +15,7 @@ import numpy as np
 from msgspec import Struct, field
 
 from dxfd.convert.build import acis, acis_extents, plain, sat
+from dxfd.convert.build.fitted import fit_curve
 from dxfd.convert.build.means import PLAIN, Means
 from dxfd.convert.build.ragged import Floats, Ints
 from dxfd.convert.build.splines import Curve
@@ -86,38 +87,6 @@ def shape(kind: str, raw: bytes, codec: str, metres: float, means: Means = PLAIN
         raise
     except Exception as error:  # a foreign parser on foreign input: whatever it raises is the entity's fault
         raise ValueError(f"{type(error).__name__}: {error}") from error
-
-
-def fit_curve(points: Any, tangents: Any) -> Curve:
-    """Return the curve that CAD programs draw through fit points, with the directions at its ends if they are given.
-
-    A point that stands twice counts once.
-
-    Raises:
-        ValueError: there are fewer than two points, or none can be drawn through them.
-    """
-    from ezdxf.math import fit_points_to_cad_cv
-
-    if not len(points):
-        raise ValueError("a spline through no points")
-    given = _three(points)
-    given = given[np.concatenate([[True], (given[1:] != given[:-1]).any(axis=1)])]
-    if len(given) < 2:
-        raise ValueError("a spline through one point")
-    if len(given) == 2 and not len(tangents):
-        return Curve(1, given, np.array([0.0, 0.0, 1.0, 1.0]), np.empty(0))
-    try:
-        made = fit_points_to_cad_cv(given.tolist(), tangents=_three(tangents).tolist() if len(tangents) else None)
-    except (ArithmeticError, LookupError) as error:  # distances that vanish beside others
-        raise ValueError(f"no spline goes through these points: {error}") from error
-    return Curve(
-        made.degree, np.array([tuple(v) for v in made.control_points]), np.array(made.knots()), np.array(made.weights())
-    )
-
-
-def _three(points: Any) -> Floats:
-    flat = np.asarray(points, dtype=np.float64)
-    return np.column_stack([flat, np.zeros(len(flat))]) if flat.shape[1] == 2 else flat
 
 
 def _simple(kind: str, text: str, metres: float, means: Means) -> Shape | None:

@@ -15,7 +15,8 @@ from msgspec import Struct, field
 from dxfd.convert.build import hatches, splines
 from dxfd.convert.build.areas import Areas, cleaned
 from dxfd.convert.build.budget import OutOfTimeError, bounded
-from dxfd.convert.build.fallback import BOX_ONLY, NoGeometryError, Shape, fit_curve, shape
+from dxfd.convert.build.fallback import BOX_ONLY, NoGeometryError, Shape, shape
+from dxfd.convert.build.fitted import fit_curve
 from dxfd.convert.build.frame import axes
 from dxfd.convert.build.lists import numbers_of, points_of
 from dxfd.convert.build.means import Means
@@ -68,7 +69,7 @@ def others(
             _splines(group(chunk, members), metres, means, out)
         elif kind in hatches.KINDS:
             most = means.limits.entity_vertices
-            areas, failed = hatches.hatches(group(chunk, members), metres, means.tolerance_m, most, _fitted)
+            areas, failed = hatches.hatches(group(chunk, members), metres, means.tolerance_m, most, fit_curve)
             out.areas.append(areas)
             out.failed.update(
                 (entity, (why, f"{kind}: {words}" if words else "")) for entity, (why, words) in failed.items()
@@ -94,10 +95,6 @@ def _in_time(kind: str, raw: bytes, codec: str, metres: float, means: Means) -> 
     except OutOfTimeError:
         words = f"{kind}: its geometry takes more than {most:g} s of processor time"
         raise NoGeometryError("took_too_long", words) from None
-
-
-def _fitted(points: list[tuple[float, float]], tangents: list[tuple[float, float]]) -> splines.Curve:
-    return fit_curve(points, tangents)
 
 
 def _keep(out: Others, entity: int, found: Shape) -> None:
