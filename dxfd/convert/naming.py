@@ -55,7 +55,7 @@ def _name(
             parts.append(_attribute(piece.removeprefix("attr:").strip().upper(), chunk, entity, codec))
         else:
             column = {"handle": texts.handle, "layer": texts.layer, "block": texts.block, "type": texts.kind}[piece]
-            parts.append(pc.fill_null(column, ""))
+            parts.append(pc.fill_null(column.cast(pa.string()), ""))
     joined = pc.binary_join_element_wise(*parts, "")
     return pc.utf8_trim_whitespace(pc.replace_substring_regex(joined, r"\s+", " "))
 

@@ -550,13 +550,12 @@ class _Run:
         first = self.checkpoint.elements_written + 1
         main = np.cumsum(~chunk.follower) - 1
         ordinal = (main[at] + self.checkpoint.ordinal + 1).astype(np.uint64)
-        blocks = pa.array([name or None for name in block_names], type=pa.string())
         texts = rows.Texts(
             guid=guid.make(head.handle_int[at], ordinal, self.identity),
             handle=head.handle.take(index).cast(pa.string()),
-            kind=pa.array(chunk.kinds, type=pa.string()).take(pa.array(chunk.kind_of[at])),
-            layer=pa.array(head.layers, type=pa.string()).take(pa.array(head.layer_of[at])),
-            block=blocks.take(pa.array(block_of[at])),
+            kind=rows.coded(chunk.kinds, rows.numbers(chunk.kind_of[at])),
+            layer=rows.coded(head.layers, rows.numbers(head.layer_of[at])),
+            block=rows.coded([name or None for name in block_names], rows.numbers(block_of[at])),
         )
         texts = replace(
             texts, name=names(elements, rule[at], texts, chunk, at, self.found.codec),

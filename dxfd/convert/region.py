@@ -78,8 +78,8 @@ def kept(built: Built, rows: Ints) -> Built:
     """Return the given rows (growing) of built elements."""
     has_own = np.isin(built.own, rows)
     own = np.flatnonzero(has_own)
-    shared = [built.shared[k] for k in rows.tolist()]
-    used = set(shared)
+    shared = built.shared[rows]
+    used = {built.keys[k] for k in np.unique(shared).tolist() if k >= 0}
     return replace(
         built, entity=built.entity[rows], center=built.center[rows], size=built.size[rows],
         rotation=built.rotation[rows], length=built.length[rows], own=np.searchsorted(rows, built.own[own]),

@@ -1,4 +1,4 @@
-"""Rows go into the output by one statement a chunk: the same rows as by ADBC's own ingest, which is there without the extension."""
+"""Rows go into the output by one statement a chunk: the same rows as ADBC's own ingest gives without the extension."""
 
 from __future__ import annotations
 

@@ -64,7 +64,8 @@ class Built(Struct):
         length: (n,) metres, NaN where the element has none.
         own: (m,) which of the n have a body of their own, growing.
         vertices, faces: Arrow binary arrays (m,): `<f4` about `center`, `<u4`.
-        shared: (n,) key of the shared body, "" for own ones.
+        shared: (n,) which of the keys is that of the element's body, which others may have too; -1: its own.
+        keys: of shared bodies.
         bodies: the shared bodies first used in this chunk, by key.
         failed: entity to (reason, message) of entities that gave no element.
     """
@@ -77,7 +78,8 @@ class Built(Struct):
     own: Ints
     vertices: Any
     faces: Any
-    shared: list[str]
+    shared: Ints
+    keys: list[str] = field(default_factory=list)
     bodies: dict[str, Shared] = field(default_factory=dict)
     failed: dict[int, tuple[str, str]] = field(default_factory=dict)
 
@@ -239,7 +241,7 @@ class Builder:
         none = pa.array([], type=pa.binary())
         return Built(
             members[rows], middle[rows], reach[rows], euler_xyz(where.turn[rows]),
-            np.full(len(rows), np.nan), np.empty(0, dtype=np.int64), none, none, shared, made,
+            np.full(len(rows), np.nan), np.empty(0, dtype=np.int64), none, none, shared, list(made), made,
         )  # fmt: skip
 
 
@@ -258,46 +260,45 @@ def _own(made: Solids) -> Built:
     n = len(made.entity)
     return Built(
         made.entity, made.center, made.size, np.zeros((n, 3)), made.length, np.arange(n), made.vertices, made.faces,
-        [""] * n,
+        np.full(n, -1),
     )  # fmt: skip
 
 
-def _shared(size: Floats, which: Ints, shown: list[Body]) -> tuple[list[str], dict[str, Shared]]:
-    """Return the key of each reference's body, a box where it shows none of the block's own, and the bodies."""
-    boxed = np.flatnonzero(which < 0)
-    of_box, made = _shared_boxes(size[boxed])
-    keys = [shown[k].key if k >= 0 else "" for k in which.tolist()]
-    for row, key in zip(boxed.tolist(), of_box, strict=True):
-        keys[row] = key
-    made |= {body.key: Shared(body.key, body.vertices, body.faces) for body in shown}
-    return keys, {key: made[key] for key in dict.fromkeys(keys)}  # in order of first use, whatever else the chunk holds
+def _shared(size: Floats, which: Ints, shown: list[Body]) -> tuple[Ints, dict[str, Shared]]:
+    """Return the bodies of references, in order of first use whatever else the chunk holds, and (n,) which is whose.
+
+    A reference that shows none of its block's faces has a box.
+    """
+    boxed = which < 0
+    of_box, boxes = _shared_boxes(size[boxed])
+    number = np.where(boxed, 0, which + len(boxes))
+    number[boxed] = of_box
+    made = [*boxes, *(Shared(body.key, body.vertices, body.faces) for body in shown)]
+    first, _ = tally(number)
+    used: dict[str, Shared] = {}
+    for k in number[first].tolist():
+        used.setdefault(made[k].key, made[k])
+    place = {key: k for k, key in enumerate(used)}
+    return np.array([place.get(body.key, -1) for body in made], dtype=np.int64)[number], used
 
 
-def _shared_boxes(size: Floats) -> tuple[list[str], dict[str, Shared]]:
-    """Return each box's key and the distinct boxes; sizes are taken to a tenth of a millimetre, so that equals meet."""
+def _shared_boxes(size: Floats) -> tuple[Ints, list[Shared]]:
+    """Return (n,) which box is whose, and the boxes; sizes to a tenth of a millimetre, so that equals meet."""
     rounded = np.round(size, 4) + 0.0
     first, inverse = tally(rounded)
-    distinct = rounded[first]
     faces = bodies.BOX_FACES.astype("<u4").tobytes()
-    keys = [""] * len(distinct)
-    made: dict[str, Shared] = {}
-    vertices = bodies.box_vertices(distinct).astype("<f4")
-    for at in range(len(first)):
-        blob = vertices[at].tobytes()
-        key = hashlib.sha256(blob + faces).hexdigest()
-        keys[at] = key
-        made.setdefault(key, Shared(key, blob, faces))
-    return [keys[k] for k in inverse.tolist()], made
+    blobs = [corners.tobytes() for corners in bodies.box_vertices(rounded[first]).astype("<f4")]
+    return inverse, [Shared(hashlib.sha256(blob + faces).hexdigest(), blob, faces) for blob in blobs]
 
 
 def _merged(first: Built, second: Built) -> Built:
     """Return elements with own bodies and elements with shared ones, ordered by entity."""
     entity = np.concatenate([first.entity, second.entity])
     order = np.argsort(entity, kind="stable")
-    shared = [*first.shared, *second.shared]
+    shared = np.concatenate([first.shared, np.where(second.shared < 0, -1, second.shared + len(first.keys))])
     both = {k: np.concatenate([getattr(first, k), getattr(second, k)])[order] for k in _PER_ELEMENT}
     return Built(
         entity[order], both["center"], both["size"], both["rotation"], both["length"],
         np.flatnonzero(order < len(first.entity)), first.vertices, first.faces,
-        [shared[k] for k in order.tolist()], second.bodies,
+        shared[order], [*first.keys, *second.keys], second.bodies,
     )  # fmt: skip

@@ -403,7 +403,7 @@ def _bodies(built: Built) -> Bodies:
                 faces[face_place[row] : face_place[row + 1]],
             )
         else:
-            body = built.bodies[built.shared[k]]
+            body = built.bodies[built.keys[int(built.shared[k])]]
             local = np.frombuffer(body.vertices, dtype="<f4").reshape(-1, 3) @ from_euler(built.rotation[k, None])[0].T
             mesh = np.frombuffer(body.faces, dtype="<u4").reshape(-1, 3)
         all_points.append(local.astype(np.float64) + built.center[k])

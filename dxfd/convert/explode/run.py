@@ -166,7 +166,7 @@ def _built(part: Part) -> Built:
     n = len(part.element)
     return Built(
         np.arange(n), part.center, part.size, np.zeros((n, 3)), part.length, np.arange(n), part.vertices, part.faces,
-        [""] * n,
+        np.full(n, -1),
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The hot loops in C, where the package was built with a compiler; without one slower ways do the same work.
 
-`kernel` (text to columns to bodies) has NumPy versions beside it, `feed` (columns to rows) ADBC's own ingest. Both ways give
-the same bytes: tests compare them. What is not there is None; `feed` also wants SQLite's headers when it is built.
+`kernel` (text to columns to bodies) has NumPy versions beside it, `feed` (columns to rows) ADBC's own ingest. Both ways
+give the same bytes: tests compare them. What is not there is None; `feed` also wants SQLite's headers when it is built.
 """
 
 from __future__ import annotations

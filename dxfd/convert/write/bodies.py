@@ -85,15 +85,15 @@ class Kept:
             again += self._equal(built, guid, solid[first : first + step])
         if not again:
             return built
-        shared = list(built.shared)
         gone = np.array([row for row, _ in again], dtype=np.int64)
-        for row, (_, key) in zip(built.own[gone].tolist(), again, strict=True):
-            shared[row] = key
+        shared = built.shared.copy()
+        shared[built.own[gone]] = len(built.keys) + np.arange(len(gone))
         left = np.delete(np.arange(len(built.own)), gone)
         rows = pa.array(left)
         return replace(
-            built, own=built.own[left], vertices=built.vertices.take(rows), faces=built.faces.take(rows), shared=shared
-        )
+            built, own=built.own[left], vertices=built.vertices.take(rows), faces=built.faces.take(rows), shared=shared,
+            keys=[*built.keys, *(key for _, key in again)],
+        )  # fmt: skip
 
     def _equal(self, built: Built, guid: Any, rows: Ints) -> list[tuple[int, str]]:
         """Return which of some own bodies have an equal one, and its key; the others are kept."""

@@ -46,7 +46,8 @@ def insert(table: str, schema: pa.Schema) -> str:
 @contextlib.contextmanager
 def offered(batch: pa.RecordBatch) -> Iterator[None]:
     """Offer a batch's columns to statements of this thread, as long as the context lasts."""
-    assert feed is not None
+    if feed is None:
+        raise RuntimeError("the extension was not built: fits() says so")
     columns: list[tuple[str, _Values, _Values | None]] = []
     for column in batch.columns:
         words = _values(column.dictionary) if isinstance(column, pa.DictionaryArray) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
@@ -16,12 +17,23 @@ from dxfd.convert.match.rules import Element
 _STRINGS: Final = pa.string()
 
 
+def numbers(index: npt.NDArray[np.signedinteger]) -> Any:
+    """Return numbers of words (n,), -1 for null, as an Arrow array."""
+    missing = index < 0
+    return pa.array(index.astype(np.int32), mask=missing if missing.any() else None)
+
+
+def coded(words: list[str] | list[str | None], number: Any) -> Any:
+    """Return an Arrow array (n,) of words by their numbers, dictionary-coded: none is copied before it is written."""
+    return pa.DictionaryArray.from_arrays(number, pa.array(words, type=_STRINGS))
+
+
 class Texts(Struct, frozen=True):
     """Per element: what the drawing calls it.
 
     Attributes:
         guid, handle: Arrow string arrays (n,).
-        kind, layer, block: Arrow string arrays (n,); block is null where there is none.
+        kind, layer, block: Arrow string arrays (n,), dictionary-coded or not; block is null where there is none.
         name: Arrow string array (n,) of the elements' names, or None: name of the rule and handle.
         rgba: Arrow string array (n,) of their colours in the drawing, or None: not asked for.
         layout: Arrow string array (n,) of paper layouts, null for the model, or None: all lie in the model.
@@ -51,16 +63,17 @@ class Constants(Struct, frozen=True):
 def meta(built: Built, texts: Texts, rule: Ints, rules: list[Element], first_id: int, same: Constants) -> pa.Table:
     """Return rows of elements_meta, without the columns that are their defaults or empty for all."""
     n = len(built.entity)
-    index = pa.array(rule, type=pa.int32())
+    ruled = numbers(rule)
 
     def of_rule(values: list[str | None]) -> Any:
-        return pa.array(values, type=_STRINGS).take(index)
+        return coded(values, ruled)
 
     name = texts.name
     if name is None:
-        name = pc.binary_join_element_wise(of_rule([r.name for r in rules]), texts.handle, " ")
+        name = pc.binary_join_element_wise(of_rule([r.name for r in rules]).cast(_STRINGS), texts.handle, " ")
     rgba = of_rule([r.material_rgba for r in rules])
     if texts.rgba is not None:
+        rgba = rgba.cast(_STRINGS)
         rgba = pc.coalesce(texts.rgba, rgba) if same.drawn else pc.coalesce(rgba, texts.rgba)
     table = pa.table(
         {
@@ -74,7 +87,7 @@ def meta(built: Built, texts: Texts, rule: Ints, rules: list[Element], first_id:
             "material_name": of_rule([r.material_name for r in rules]),
             "material_rgba": rgba,
             "predefined_type": of_rule([r.predefined_type or None for r in rules]),
-            "geometry_hash": pa.array([key or None for key in built.shared], type=_STRINGS),
+            "geometry_hash": coded(built.keys, numbers(built.shared)),
             "rule_id": of_rule([r.rule_id for r in rules]),
             "dxf_handle": texts.handle,
             "dxf_type": texts.kind,
@@ -85,7 +98,14 @@ def meta(built: Built, texts: Texts, rule: Ints, rules: list[Element], first_id:
     own = [texts.layout, texts.storey, pa.scalar(same.storey, type=_STRINGS)]
     if any(given is not None for given in own[:2]):
         table = table.append_column("storey", pc.coalesce(*(given for given in own if given is not None)))
-    return table.select([name for name in table.column_names if table[name].null_count < n])
+    return table.select([name for name in table.column_names if not _empty(table[name].chunk(0))])
+
+
+def _empty(column: Any) -> bool:
+    """Tell whether all values are null, as far as a look at the words tells."""
+    if isinstance(column, pa.DictionaryArray) and column.dictionary.null_count == len(column.dictionary):
+        return True
+    return bool(column.null_count == len(column))
 
 
 def transforms(built: Built, texts: Texts, first_id: int, origin: Floats) -> pa.Table:
