@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+import tracemalloc
 
+import ezdxf
 import pytest
 
 from tests.support import convert as cv
@@ -125,3 +127,52 @@ def test_a_coordinate_system_that_never_closes_takes_no_time(tmp_path, mark, end
     run = convert(tmp_path, whole(line(), geodata))
     assert run.rows("SELECT epsg, crs_name FROM georeference") == [(None, "")]
     assert time.process_time() - began < BOUND_S, "each looked for its end through all the others"
+
+
+# --- what stands once and is told of many ------------------------------------------------------------------------
+
+GIANT = "N" * 100_000
+
+
+def test_the_path_of_many_pictures_is_told_as_far_as_paths_go(tmp_path):
+    doc = ezdxf.new("R2010")
+    image = doc.add_image_def(GIANT, (10, 10))
+    for k in range(20):
+        doc.modelspace().add_image(image, (k, 0), (1, 1))
+    doc.saveas(tmp_path / "d.dxf")
+    run = cv.convert(tmp_path / "d.dxf", templates=cv.rules(tmp_path / "r.toml"))
+    values = [value for (value,) in run.rows("SELECT value FROM element_properties WHERE name = 'image.path'")]
+    assert values == [GIANT[:4096] + "…"] * 20
+
+
+def test_the_true_name_of_many_references_is_told_as_far_as_names_go(tmp_path):
+    table = thing("BLOCK_RECORD", "20", (2, "*U1"), (1001, "AcDbDynamicBlockTrueName"), (1000, GIANT))
+    block = cv.tag(0, "BLOCK") + cv.tag(8, "0") + cv.tag(2, "*U1") + cv.tag(10, 0) + cv.tag(20, 0) + line()
+    reference = cv.entity("INSERT", (2, "*U1"), (10, 0), (20, 0))
+    text = cv.header() + cv.section("TABLES", table) + cv.section("BLOCKS", block + cv.tag(0, "ENDBLK"))
+    run = convert(tmp_path, text + cv.section("ENTITIES", reference) + cv.tag(0, "EOF"))
+    assert run.rows("SELECT LENGTH(block) FROM element_source") == [(4097,)]
+
+
+def test_the_name_of_a_layout_is_told_as_far_as_names_go(tmp_path):
+    start = cv.tag(0, "BLOCK") + cv.tag(8, "0") + cv.tag(330, "1F") + cv.tag(2, "*Paper_Space0")
+    sheet = start + cv.tag(10, 0) + cv.tag(20, 0) + line() + cv.tag(0, "ENDBLK")
+    layout = thing("LAYOUT", "30", (100, "AcDbLayout"), (1, GIANT), (330, "1F"))
+    text = cv.header() + cv.section("BLOCKS", sheet) + cv.section("ENTITIES", "") + cv.section("OBJECTS", layout)
+    run = convert(tmp_path, text + cv.tag(0, "EOF"), layouts=("all",))
+    assert run.rows("SELECT LENGTH(storey) FROM elements_meta") == [(4097,)]
+
+
+def test_classes_are_read_as_far_as_classes_go(tmp_path):
+    classes = cv.tag(0, "CLASS") + cv.tag(1, "ODD") + cv.tag(2, GIANT) + cv.tag(3, "App")
+    classes += cv.tag(0, "CLASS") + cv.tag(1, "FILL") + "".join(cv.tag(300, "x" * 250) for _ in range(100_000))
+    text = cv.header() + cv.section("CLASSES", classes) + cv.section("ENTITIES", cv.entity("ODD", handle="1"))
+    source = cv.write(tmp_path / "d.dxf", text + cv.tag(0, "EOF"))
+    tracemalloc.start()
+    try:
+        run = cv.convert(source, templates=cv.rules(tmp_path / "r.toml", types=["ODD"]))
+        assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    finally:
+        tracemalloc.stop()
+    ((words,),) = run.rows("SELECT message FROM conversion_issues WHERE code = 'unknown_type'")
+    assert words.startswith("ODD (class NNN")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dxfd.convert.read.encoding import decode
+from dxfd.convert.read.encoding import decode, shortened
 from dxfd.convert.read.search import length, objects
 from dxfd.convert.read.skim import Section
 from dxfd.convert.read.source import Source
@@ -51,6 +51,8 @@ class Attachments:
                 number = int(said.get(5, b""), 16)
             except ValueError:
                 continue  # nobody can refer to it
-            values = [(name, decode(said[code], self._codec)) for code, name in names.items() if said.get(code)]
+            values = [
+                (name, shortened(decode(said[code], self._codec))) for code, name in names.items() if said.get(code)
+            ]
             found.setdefault(number, values)
         return found

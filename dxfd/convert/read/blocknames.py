@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Final
 
-from dxfd.convert.read.encoding import decode
+from dxfd.convert.read.encoding import decode, shortened
 from dxfd.convert.read.tags import Tags
 
 _MADE_OF: Final = b"AcDbBlockRepBTag"
@@ -33,14 +33,16 @@ def true_names(tags: Tags, codec: str) -> dict[str, str]:
             if code == 2 and not name:
                 name = decode(tags.value(i).strip(), codec)
             elif code == 5:
-                handle = tags.value(i).strip().upper()
+                handle = tags.value(i).strip().upper().lstrip(b"0")
             elif code == 1001:
                 application = tags.value(i).strip()
             elif code == 1005 and application == _MADE_OF and name.startswith("*"):
-                made_of[name.upper()] = tags.value(i).strip().upper()
+                made_of[name.upper()] = tags.value(i).strip().upper().lstrip(b"0")
             elif code == 1000 and application == _TRUE_NAME and name.startswith("*"):
                 said[name.upper()] = decode(tags.value(i).strip(), codec)
         if name and handle:
             by_handle[handle] = name
     found = {anonymous: by_handle.get(handle, "") for anonymous, handle in made_of.items()}
-    return {anonymous: name for anonymous, name in (found | said).items() if name and not name.startswith("*")}
+    return {
+        anonymous: shortened(name) for anonymous, name in (found | said).items() if name and not name.startswith("*")
+    }

@@ -19,6 +19,9 @@ _CODEPAGES: Final = {
     "1250": "cp1250", "1251": "cp1251", "1252": "cp1252", "1253": "cp1253", "1254": "cp1254", "1255": "cp1255",
     "1256": "cp1256", "1257": "cp1257", "1258": "cp1258",
 }  # fmt: skip
+LONGEST_NAME: Final = 4096
+"""Characters of a path, and of the name of a dynamic block, layout or class: 3,000 pictures that share a path of 200 KB
+made a database of 600 MB. CAD programs write 255, file systems take 4,096 bytes."""
 _MIF_PAGES: Final = {"1": "cp932", "2": "cp950", "3": "cp949", "4": "johab", "5": "gb18030"}
 r"""The page digit of \M+NXXXX, the notation of two-byte characters in files of one-byte pages."""
 
@@ -74,6 +77,11 @@ def decode(raw: bytes, codec: str) -> str:
     if "\\U+" in text or "\\M+" in text:
         text = _ESCAPE.sub(_unescape, text)
     return text
+
+
+def shortened(name: str) -> str:
+    """Return a name that stands in the drawing once and is told of many elements; a longer one ends with a mark."""
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
 
 
 def without_remarks(raw: bytes) -> bytes:

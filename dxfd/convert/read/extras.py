@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import binascii
 from itertools import pairwise
+from typing import Final
 
-from dxfd.convert.read.encoding import decode
+from dxfd.convert.read.encoding import decode, shortened
 from dxfd.convert.read.skim import Section
 from dxfd.convert.read.source import Source
 from dxfd.convert.read.stream import Stream
@@ -16,6 +17,10 @@ from dxfd.convert.read.tags import parse
 
 _FIRST_CLASS = 500
 """Number of the first class; proxies name theirs so."""
+_NAMES: Final = frozenset({1, 2, 3})
+"""Of a class: its type, its own name, its application."""
+_LARGEST_CLASSES: Final = 4 << 20
+"""Bytes of the section that are read; drawings of many applications have 50 KB."""
 _CHUNK_BYTES = 1 << 20
 _LARGEST_BODY = 64 << 20
 
@@ -42,12 +47,17 @@ class Applications:
         found: dict[str, str] = {}
         if self._section is None:
             return found
-        tags = parse(self._source.read(self._section.start, self._section.end - self._section.start), last=True)
+        size = min(self._section.end - self._section.start, _LARGEST_CLASSES)
+        tags = parse(self._source.read(self._section.start, size), last=True)
         codes = tags.code.tolist()
         for first, last in pairwise([*tags.entity_tag.tolist(), len(codes)]):
             if tags.value(first).strip() != b"CLASS":
                 continue
-            said = {codes[i]: decode(tags.value(i).strip(), self._codec) for i in range(first + 1, last)}
+            said = {
+                codes[i]: shortened(decode(tags.value(i).strip(), self._codec))
+                for i in range(first + 1, last)
+                if codes[i] in _NAMES
+            }
             words = f"class {said.get(2, '?')} of {said.get(3, '?').split('|')[0].strip()!r}"
             self._in_order.append(f"{said.get(1, '?')}, {words}")
             found.setdefault(said.get(1, "").upper(), words)

@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from dxfd.convert.read.encoding import decode
+from dxfd.convert.read.encoding import decode, shortened
 from dxfd.convert.read.search import length, objects
 from dxfd.convert.read.skim import Section
 from dxfd.convert.read.source import Source
@@ -144,7 +144,7 @@ def layouts(source: Source, sections: list[Section], codec: str, blocks: Stream,
     there: list[str] = []
     active, active_chosen = _UNNAMED, False
     for extent in papers:
-        name = named.get(extent.record) or (_UNNAMED if extent.name.upper() == ACTIVE else extent.name)
+        name = named.get(extent.record) or (_UNNAMED if extent.name.upper() == ACTIVE else shortened(extent.name))
         there.append(name)
         mine = [p for p in patterns if p != MODEL.upper() and fnmatchcase(name.upper(), p)]
         hit.update(mine)
@@ -179,5 +179,5 @@ def _names(source: Source, sections: list[Section], codec: str) -> dict[str, str
             elif inside and code == 330:
                 record = tags.value(tag).strip()
         if name and record:
-            found[record.decode("ascii", "replace").upper()] = decode(name, codec)
+            found[record.decode("ascii", "replace").upper()] = shortened(decode(name, codec))
     return found
