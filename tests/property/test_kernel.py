@@ -136,6 +136,28 @@ def test_both_ways_read_the_same_tags(pairs: list[tuple[str, str, str]], rest: s
     _same_tags(text.encode("latin-1"))
 
 
+LONG = [
+    "0." + "0" * 1500 + "1e1501", "0." + "0" * 4999 + "1e1000", "." + "0" * 2000 + "5e1001", "0." + "0" * 5000,
+    "1" * 400, "-" + "9" * 5000, "0" * 5000 + "7", "1e" + "0" * 5000 + "2", " " * 3000 + "7", "7" + "\t" * 3000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", LONG, ids=range(len(LONG)))
+def test_long_numbers_are_what_they_are_in_python_both_ways(value: str) -> None:
+    data = f" 10\n{value}\n".encode()
+    _same_tags(data)
+    number = tags._scanned(kernel, data).number[0]
+    wanted = float(value)
+    assert number == wanted if np.isfinite(wanted) else np.isnan(number)
+
+
+@pytest.mark.parametrize(
+    "code", ["0" * 99 + "8", "0" * 101, "0" * 5000, " " * 5000 + "8", "8" + " " * 5000, "1" * 5000]
+)
+def test_long_lines_for_codes_are_the_same_both_ways(code: str) -> None:
+    _same_tags(f"  0\nLINE\n{code}\nvalue\n 10\n1\n".encode())
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.one_of(VALUES, st.floats(-1e7, 1e7).map(repr)), min_size=1, max_size=60))
 def test_both_ways_read_the_same_numbers_as_python(values: list[str]) -> None:

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from dxfd.convert.read import glance
+from dxfd.convert.read import skim as skimming
 from dxfd.convert.read.skim import Skim, skim
 from dxfd.convert.read.source import Source
 from dxfd.errors import (
@@ -45,6 +46,7 @@ def found(tmp_path, text: str | bytes) -> Skim:
         (b"  0\nLINE\n 10\n1\n", NotDxfError, "SECTION"),
         (b"  0\nEOF\n", NotDxfError, "SECTION"),
         (cv.section("OBJECTS", "").encode(), SourceDamagedError, "ENTITIES"),
+        (cv.drawing(LINES, head=cv.section("X", "") * 1200).encode(), SourceDamagedError, "1000 sections"),
     ],
 )
 def test_what_is_no_drawing_is_refused_by_name(tmp_path, content, error, word):
@@ -150,6 +152,15 @@ def test_a_last_section_without_end_ends_at_the_mark_of_the_file(tmp_path):
 def test_header_values_that_are_none_count_as_absent(tmp_path):
     for value in ("nan", "inf", "-1e400", "abc", ""):
         assert found(tmp_path, cv.drawing(LINES, head=cv.header(insunits=value))).insunits == 0  # type: ignore[arg-type]
+
+
+def test_tables_that_are_too_large_are_told_and_read_in_part(tmp_path, monkeypatch):
+    monkeypatch.setattr(skimming, "_MOST_LINES", 1000)
+    layers = "".join(cv.tag(0, "LAYER") + cv.tag(2, f"L{k}") for k in range(600))
+    result = found(tmp_path, cv.drawing(LINES, head=cv.header() + cv.section("TABLES", layers)))
+    assert 150 < len(result.layers) < 300
+    assert "L0" in result.layers
+    assert [code for code, _ in result.notes] == ["tables_damaged"]
 
 
 def test_layers_are_read_from_the_tables(tmp_path):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dxfd.convert.read import tags
 from dxfd.convert.read.columns import group, heads, of_kind
 from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.skim import skim
@@ -57,6 +60,15 @@ def test_what_is_no_number_is_told_and_hurts_no_other(value):
     assert tags.bad_number.tolist() == [False, True, False]
     assert (tags.number[0], tags.number[2]) == (1.5, 2.5)
     assert np.isnan(tags.number[1])
+
+
+@pytest.mark.parametrize("kernel", [tags.kernel, None], ids=["kernel", "portable"])
+def test_blanks_about_a_number_take_no_time(monkeypatch, kernel):
+    monkeypatch.setattr(tags, "kernel", kernel)
+    text = b" 10\n" + b" " * 1_000_000 + b"7" + b"\t" * 1_000_000 + b"\n" + b" 20\n1\n" * 20_000
+    began = time.process_time()
+    assert parse(text, last=True).number[:2].tolist() == [7.0, 1.0]
+    assert time.process_time() - began < 5.0  # 0.01 s; a look at all numbers for each blank: 60 s
 
 
 @pytest.mark.parametrize("code", ["LINE", "1072", "-11", "1.0", "", "99999999999"])

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_CODE = 1071, LEAST_CODE = -10, LEFT_OPEN = 2 };
+enum { MOST_CODE = 1071, LEAST_CODE = -10, LONGEST_CODE = 100, MOST_PLACES = 1000, LEFT_OPEN = 2 };
 
 static const double POWER[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
@@ -67,8 +67,9 @@ static int plain_number(const uint8_t *p, const uint8_t *end, double *out) {
             m = m * 10 + (unsigned)(*p - '0');
             digits += digits || *p != '0';
         }
-        places = (int)(p - point < 1000 ? p - point : 1000);
-        seen += (size_t)(p - point);
+        if (p - point > MOST_PLACES) return 0;
+        places = (int)(p - point);
+        seen += (size_t)places;
     }
     if (!seen || digits > 19) return 0;
     if (p < end && (*p == 'e' || *p == 'E')) {
@@ -99,6 +100,7 @@ static int plain_number(const uint8_t *p, const uint8_t *end, double *out) {
 static int odd_code(const uint8_t *p, const uint8_t *end, int *out) {
     while (p < end && (*p == ' ' || (*p >= 9 && *p <= 13))) p++;
     while (end > p && (end[-1] == ' ' || (end[-1] >= 9 && end[-1] <= 13))) end--;
+    if (end - p > LONGEST_CODE) return 0;
     int minus = 0, value = 0, digit = 0;
     if (p < end && (*p == '-' || *p == '+')) minus = *p++ == '-';
     for (; p < end; p++) {

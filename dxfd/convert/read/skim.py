@@ -21,11 +21,16 @@ from dxfd.convert.read.evidence import judge
 from dxfd.convert.read.glance import END, WINDOW, Glance
 from dxfd.convert.read.source import Source
 from dxfd.convert.read.spooled import BOM
-from dxfd.convert.read.tags import Tags, parse
+from dxfd.convert.read.tags import Tags, line_feeds, parse
 from dxfd.errors import NotDxfError, SourceDamagedError, UsageError
 
 _SMALL: Final = 32 << 20
 """HEADER and TABLES are read whole up to this size; what lies behind is passed over and reported."""
+_MOST_LINES: Final = 4 << 20
+"""Of them, and _HEADER_LINES of HEADER: empty lines of 32 MB would take a gigabyte as tags."""
+_HEADER_LINES: Final = 400_000
+_MOST_SECTIONS: Final = 1000
+"""Drawings have eight. Each is looked for in a window, and is a chunk at least: 100,000 of them took five minutes."""
 _SAMPLE: Final = 1 << 20
 _TAIL: Final = 4096
 """Bytes at the end of a file in which its EOF mark is; some programs write blanks or a remark behind it."""
@@ -231,6 +236,8 @@ def _sections(
         name = match.group(2).strip().decode("ascii", "replace").upper()
         at, closed = _section_end(source, glance, name_end, thorough=thorough or name != "ENTITIES")
         found.append(Section(name=name, start=name_end, end=at, line=line, closed=closed))
+        if len(found) > _MOST_SECTIONS:
+            raise SourceDamagedError(f"{source.path} has more than {_MOST_SECTIONS} sections")
         if any(section.name == "ENTITIES" for section in found) and _ends(source, at, notes):
             break
     names = {section.name for section in found}
@@ -291,9 +298,12 @@ def _find(
         at, span = hit + span, WINDOW
 
 
-def _read_small(source: Source, section: Section) -> Tags:
-    size = min(section.end - section.start, _SMALL)
-    return parse(source.read(section.start, size), last=True)
+def _read_small(source: Source, section: Section, most_lines: int) -> Tags:
+    size = section.end - section.start
+    data = source.read(section.start, min(size, _SMALL))
+    while line_feeds(data) > most_lines:
+        data = data[: len(data) // 2]
+    return parse(data, last=len(data) == size)
 
 
 def _header(source: Source, sections: list[Section]) -> dict[str, list[tuple[int, bytes]]]:
@@ -302,7 +312,7 @@ def _header(source: Source, sections: list[Section]) -> dict[str, list[tuple[int
     variables: dict[str, list[tuple[int, bytes]]] = {}
     if section is None:
         return variables
-    tags = _read_small(source, section)
+    tags = _read_small(source, section, _HEADER_LINES)
     current: list[tuple[int, bytes]] = []
     for i, code in enumerate(tags.code.tolist()):
         value = tags.value(i)
@@ -342,7 +352,11 @@ def _tables(source: Source, sections: list[Section], notes: list[tuple[str, str]
     section = next((s for s in sections if s.name == "TABLES"), None)
     if section is None:
         return None
-    tags = _read_small(source, section)
+    tags = _read_small(source, section, _MOST_LINES)
+    if len(tags.data) < section.end - section.start:
+        notes.append(
+            ("tables_damaged", f"the TABLES section is too large: its first {len(tags.data) >> 20} MB are read")
+        )
     if tags.damage is not None:
         notes.append(("tables_damaged", f"the TABLES section is damaged at line {section.line + tags.damage.line}"))
     return tags

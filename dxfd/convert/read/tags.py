@@ -24,6 +24,10 @@ Bools = npt.NDArray[np.bool_]
 
 _LF, _CR, _SPACE, _ZERO = 10, 13, 32, 48
 _BLANKS: Final = bytes(range(33))
+_FEW: Final = 1000
+"""Values that are looked at one by one."""
+_LONGEST_CODE: Final = 100
+"""Characters between the blanks of a line that may be a group code; native/tags.c has the same."""
 
 NUMERIC: Final = np.zeros(1072, dtype=np.bool_)
 """Group codes whose values become float64: coordinates, reals, and integers (exact to 2**53)."""
@@ -279,18 +283,24 @@ def _codes(raw: Any, data: bytes, start: Ints, end: Ints) -> tuple[Any, Bools]:
         blank[wide] |= char == _SPACE
     bad = np.zeros(len(start), dtype=np.bool_)
     for i in np.flatnonzero(odd).tolist():
-        try:
-            value = int(data[start[i] : end[i]])
-        except ValueError:
+        value = _code(data[start[i] : end[i]].strip())
+        if value is None:
             bad[i] = True
             break  # nothing after it is looked at
-        if -10 <= value <= 1071:
-            code[i] = value
-        else:
-            bad[i] = True
-            break
+        code[i] = value
     bad |= code > 1071
     return code.astype(np.int16), bad
+
+
+def _code(text: bytes) -> int | None:
+    """Return the group code of a line; None for what is none."""
+    if len(text) > _LONGEST_CODE:
+        return None
+    try:
+        value = int(text)
+    except ValueError:
+        return None
+    return value if -10 <= value <= 1071 else None
 
 
 def _mask_embedded(code: Any, entity_tag: Ints, entity_of: Ints) -> Any:
@@ -308,16 +318,17 @@ def _numbers(data: bytes, raw: Any, code: Any, start: Ints, end: Ints) -> tuple[
     wanted = np.flatnonzero(NUMERIC[np.maximum(code, 0)] & (code > 0))
     if len(wanted) == 0:
         return number, bad
-    first, last = start[wanted], end[wanted].copy()
-    first = first.copy()
-    while True:  # AutoCAD pads integers to six places; Arrow's cast takes no blanks
-        blank = np.flatnonzero((raw[np.minimum(first, len(raw) - 1)] <= _SPACE) & (first < last))
-        if not len(blank):
+    first, last = start[wanted].copy(), end[wanted].copy()
+    while len(blank := np.flatnonzero((raw[np.minimum(first, len(raw) - 1)] <= _SPACE) & (first < last))):
+        if len(blank) <= _FEW:  # a value of a million blanks took a minute, one after the other
+            for i in blank.tolist():
+                first[i] = last[i] - len(data[first[i] : last[i]].lstrip(_BLANKS))
             break
-        first[blank] += 1
-    while True:
-        blank = np.flatnonzero((raw[np.maximum(last - 1, 0)] <= _SPACE) & (first < last))
-        if not len(blank):
+        first[blank] += 1  # AutoCAD pads integers to six places; Arrow's cast takes no blanks
+    while len(blank := np.flatnonzero((raw[np.maximum(last - 1, 0)] <= _SPACE) & (first < last))):
+        if len(blank) <= _FEW:
+            for i in blank.tolist():
+                last[i] = first[i] + len(data[first[i] : last[i]].rstrip(_BLANKS))
             break
         last[blank] -= 1
     text = spans(data, first, last).cast(pa.string(), safe=False)
