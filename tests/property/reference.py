@@ -58,8 +58,10 @@ def points(entity: Any, metres: float) -> np.ndarray | None:
             # a periodic curve is defined between its inner knots; ezdxf flattens over all, AutoCAD and we do not
             flat = tool.points(np.linspace(knots[degree], knots[-degree - 1], 4000).tolist())
         else:
-            flat = tool.flattening(FINE_M / metres, segments=8)
+            flat = tool.flattening(FINE_M / metres, segments=48)  # with 8 it cuts off the tip of a curve that folds
         return np.array([tuple(v) for v in flat]) * metres
+    if kind in {"LWPOLYLINE", "POLYLINE"} and not is_mesh(entity) and entity.has_arc:
+        return _bulged(entity, metres)
     if kind in CURVES and not is_mesh(entity):
         path = make_path(entity, segments=32)
         if len(path) == 0 and kind not in {"LWPOLYLINE", "POLYLINE"}:
@@ -73,6 +75,17 @@ def points(entity: Any, metres: float) -> np.ndarray | None:
     if kind in DOTS:
         return np.array([tuple(Vec3(_place(entity)))]) * metres
     return None
+
+
+def _bulged(entity: Any, metres: float) -> np.ndarray:
+    """Return the points of a polyline by its parts: ezdxf's path of it runs an arc that ends at x = 0 the wrong way."""
+    vertices = entity.vertices_in_wcs() if entity.dxftype() == "LWPOLYLINE" else entity.points_in_wcs()
+    found = [np.array([tuple(next(iter(vertices)))])]
+    for part in entity.virtual_entities():
+        flat = np.array([tuple(v) for v in make_path(part, segments=32).flattening(FINE_M / metres, segments=2)])
+        first, last = (float(np.linalg.norm(end - found[-1][-1])) for end in (flat[0], flat[-1]))
+        found.append(flat if first <= last else flat[::-1])
+    return np.concatenate(found) * metres
 
 
 def _place(entity: Any) -> tuple[float, ...]:

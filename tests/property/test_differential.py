@@ -89,7 +89,8 @@ def shape(draw: Any) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         case "helix":
             return kind, (draw(st.floats(10, 5000)), draw(st.floats(10, 5000)), draw(st.floats(0.5, 4))), {}
         case "mline":
-            return kind, (draw(st.lists(flat, min_size=2, max_size=5, unique=True)),), {"closed": draw(st.booleans())}
+            corners = st.lists(flat, min_size=2, max_size=5, unique=True).filter(_turns_nowhere_back)
+            return kind, (draw(corners),), {"closed": draw(st.booleans())}
         case "wipeout":
             corners = st.lists(flat, min_size=3, max_size=5, unique=True)
             return kind, (draw(corners.filter(_has_extent)),), {}  # ezdxf divides by width and height
@@ -97,6 +98,13 @@ def shape(draw: Any) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
             return kind, (draw(st.text("ABC xyz", min_size=1)),), {**attributes, "insert": draw(point), "height": 100}
         case _:
             return kind, (draw(st.text("ABC xyz", min_size=1)),), {"insert": draw(point)}
+
+
+def _turns_nowhere_back(corners: list[Any]) -> bool:
+    """Return whether a line, closed or not, goes on from each corner in another way: ezdxf divides by their sum."""
+    ways = np.roll(corners, -1, axis=0) - np.array(corners)
+    ways /= np.linalg.norm(ways, axis=1)[:, None]
+    return len(corners) < 3 or bool(((ways * np.roll(ways, 1, axis=0)).sum(axis=1) > -0.999).all())
 
 
 def _has_extent(corners: list[Any]) -> bool:
