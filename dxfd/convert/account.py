@@ -5,10 +5,11 @@ Holds nothing between chunks but the running counts that are part of the checkpo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from msgspec import Struct, field
 
@@ -139,21 +140,23 @@ def _ledger(
     for part in parts:  # one number a kind of outcome: np.unique over rows is ten times slower
         key = key * (int(part.max(initial=0)) + 1) + part
     first, index = tally(key)
-    counts = np.bincount(index, minlength=len(first)).tolist()
-    columns = [part[first].tolist() for part in parts]
-    rows = list(zip(zip(*columns, strict=True), counts, at[first].tolist(), strict=True))
+    kind, layer, block, layout, came, why = (part[first] for part in parts)
+
+    def words_of(distinct: Sequence[str], number: npt.NDArray[np.signedinteger]) -> pa.Array:
+        return pa.array(distinct, type=pa.string()).take(pa.array(number))
+
     return pa.table(
         {
-            "entity_type": pa.array([chunk.kinds[r[0]] for r, _, _ in rows], type=pa.string()),
-            "layer": pa.array([heads.layers[r[1]] for r, _, _ in rows], type=pa.string()),
-            "block": pa.array([blocks[0][r[2]] for r, _, _ in rows], type=pa.string()),
-            "space": pa.array(["paper" if r[3] else "model" for r, _, _ in rows], type=pa.string()),
-            "layout": pa.array([view.layouts[r[3]] for r, _, _ in rows], type=pa.string()),
-            "origin": pa.array(["entity"] * len(rows), type=pa.string()),
-            "outcome": pa.array([OUTCOMES[r[4]] for r, _, _ in rows], type=pa.string()),
-            "reason": pa.array([words[r[5]] for r, _, _ in rows], type=pa.string()),
-            "count": pa.array([n for _, n, _ in rows], type=pa.int64()),
-            "first_handle": pa.array([heads.handle_text(e) for _, _, e in rows], type=pa.string()),
+            "entity_type": words_of(chunk.kinds, kind),
+            "layer": words_of(heads.layers, layer),
+            "block": words_of(blocks[0], block),
+            "space": words_of(("model", "paper"), np.minimum(layout, 1)),
+            "layout": words_of(view.layouts, layout),
+            "origin": words_of(("entity",), np.zeros(len(first), dtype=np.int64)),
+            "outcome": words_of(OUTCOMES, came),
+            "reason": words_of(words, why),
+            "count": pa.array(np.bincount(index, minlength=len(first))),
+            "first_handle": heads.handle.take(pa.array(at[first])).cast(pa.string()),
         }
     )
 

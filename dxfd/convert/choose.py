@@ -24,7 +24,8 @@ from dxfd.convert.read.stream import Chunk
 PAPER_SPACE: Final = "paper_space"
 _MOST_KNOWN: Final = 20_000
 """Answers kept: 15 MB. 100,000 layers took 80 MB of them, and a drawing may have as many as entities."""
-_Answers = list[tuple[Choice, int, str]]
+_Answers = list[tuple[Choice, int, int]]
+"""Choices with the numbers of their element and their reason."""
 
 
 class Chooser:
@@ -39,11 +40,12 @@ class Chooser:
         """By number."""
         self._number: dict[Element, int] = {}
         self._known: dict[tuple[str, str, str], _Answers] = {}
+        self._reasons = {"": 0, PAPER_SPACE: 1}
 
     def choose(
         self, chunk: Chunk, head: Heads, names: tuple[list[str], Ints], matched_names: list[str]
     ) -> tuple[Ints, tuple[list[str], Ints]]:
-        """Return the element of each entity (-1 = none) and, for the ledger, why not: distinct reasons and (E,) index.
+        """Return the element of each entity (-1 = none) and, for the ledger, why not: reasons and (E,) index.
 
         Args:
             chunk: the entities.
@@ -57,17 +59,13 @@ class Chooser:
         at = np.flatnonzero(asked)
         first, inverse = tally(key[at])
         keys = key[at][first]
-        reasons = {"": 0, PAPER_SPACE: 1}
         answers: list[_Answers] = []
         for value in keys.tolist():
             pair, block = divmod(value, blocks)
             kind, layer = divmod(pair, layers)
             answers.append(self._answers(chunk.kinds[kind], head.layers[layer], matched_names[block]))
-        for answer in answers:
-            for _, _, why in answer:
-                reasons.setdefault(why, len(reasons))
         number = np.array([a[-1][1] for a in answers], dtype=np.int64)
-        why_of = np.array([reasons[a[-1][2]] for a in answers], dtype=np.int64)
+        why_of = np.array([a[-1][2] for a in answers], dtype=np.int64)
         rule = np.full(chunk.count, -1, dtype=np.int64)
         reason = np.ones(chunk.count, dtype=np.int64)
         rule[at] = number[inverse]
@@ -75,16 +73,16 @@ class Chooser:
         rule[head.paper], reason[head.paper] = -1, 1
         asking = [k for k, answer in enumerate(answers) if len(answer) > 1]
         if asking:
-            self._ask(chunk, head, names, (answers, asking, inverse, at), (rule, reason, reasons))
-        return rule, (list(reasons), reason)
+            self._ask(chunk, head, names, (answers, asking, inverse, at), (rule, reason))
+        return rule, (list(self._reasons), reason)
 
     def _ask(
         self, chunk: Chunk, head: Heads, names: tuple[list[str], Ints],
-        candidates: tuple[list[_Answers], list[int], Ints, Ints], out: tuple[Ints, Ints, dict[str, int]],
+        candidates: tuple[list[_Answers], list[int], Ints, Ints], out: tuple[Ints, Ints],
     ) -> None:  # fmt: skip
         """Give entities the first choice whose conditions they satisfy."""
         answers, asking, inverse, at = candidates
-        rule, reason, reasons = out
+        rule, reason = out
         slot = np.full(len(answers), -1, dtype=np.int64)
         slot[asking] = np.arange(len(asking))
         mine = slot[inverse] >= 0
@@ -101,7 +99,7 @@ class Chooser:
                 taken = facts.holds(choice.where, left)
                 if not choice.where.layouts:
                     taken &= ~head.paper[left]
-                rule[left[taken]], reason[left[taken]] = element, reasons[why]
+                rule[left[taken]], reason[left[taken]] = element, why
                 left = left[~taken]
 
     def _answers(self, kind: str, layer: str, block: str) -> _Answers:
@@ -110,7 +108,10 @@ class Chooser:
         if known is None:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()  # asked again they are the same
-            known = [(choice, self._numbered(choice), choice.reason) for choice in self._rules.choices(*triple)]
+            known = [
+                (choice, self._numbered(choice), self._reasons.setdefault(choice.reason, len(self._reasons)))
+                for choice in self._rules.choices(*triple)
+            ]
             self._known[triple] = known
         return known
 
