@@ -15,6 +15,7 @@ from dxfd.convert.read.binary import text
 from dxfd.convert.read.evidence import _lines
 from dxfd.convert.read.glance import Glance
 from dxfd.convert.read.source import Source
+from dxfd.convert.read.spooled import _undoubled
 from dxfd.convert.types import ConvertOptions, Report, ResumePolicy
 from dxfd.errors import NotDxfError, SourceDamagedError
 from tests.crash.compare import differences
@@ -86,6 +87,59 @@ def test_compressed_binary_drawing_is_read(tmp_path):
     doc = drawing("R2000")
 
     assert not pair(tmp_path, "d.dxf", as_text(doc), gzip.compress(as_binary(doc)))
+
+
+def member(data: bytes, size: int) -> bytes:
+    """Return a gzip member of so many bytes: a name fills it up."""
+    whole = gzip.compress(data, mtime=0)
+    return whole[:3] + b"\x08" + whole[4:10] + b"n" * (size - len(whole) - 1) + b"\0" + whole[10:]
+
+
+@pytest.mark.parametrize("size", [(1 << 20) - 2, (1 << 20) - 1, 1 << 20, (1 << 20) + 1])
+@pytest.mark.parametrize("between", [b"", b"\0" * 9, b"\0" * (1 << 20)])
+def test_members_are_read_wherever_they_meet(tmp_path, size, between):
+    raw = as_text(drawing("R2010"))
+    half = len(raw) // 2
+    path = tmp_path / "d.dxf.gz"
+    path.write_bytes(member(raw[:half], size) + between + gzip.compress(raw[half:]))
+
+    assert converted(path, tmp_path / "out.db").entities_read == 160
+
+
+@pytest.mark.parametrize("size", [(1 << 20) - 1, 1 << 20, (1 << 20) + 1])
+@pytest.mark.parametrize("behind", [b"trash" * 300_000, b"\x1f", b"\0" * (3 << 20)])
+def test_what_stands_behind_the_last_member_is_not_read(tmp_path, size, behind):
+    path = tmp_path / "d.dxf.gz"
+    path.write_bytes(member(as_text(drawing("R2000")), size) + behind)
+
+    assert converted(path, tmp_path / "out.db").entities_read == 160
+
+
+def test_thousands_of_empty_members_take_no_time(tmp_path):
+    path = tmp_path / "d.dxf.gz"
+    path.write_bytes(gzip.compress(b"") * 20_000 + gzip.compress(as_text(drawing("R2000"))))
+    began = time.process_time()
+
+    assert converted(path, tmp_path / "out.db").entities_read == 160
+    assert time.process_time() - began < 5.0
+
+
+def test_line_ends_that_change_behind_the_beginning_are_read(tmp_path):
+    raw = as_text(drawing("R2010"))
+    while len(raw) < 1 << 20:
+        raw = raw.replace(b"  0\nENDSEC\n", b"999\n" + b"x" * 60_000 + b"\n  0\nENDSEC\n")
+    begin = 80_000  # more than what tells the form, of a megabyte that mostly is otherwise
+
+    assert not pair(tmp_path, "d.dxf", raw, raw[:begin].replace(b"\n", b"\r\r\n") + raw[begin:])
+
+
+def test_a_value_of_carriage_returns_takes_the_time_of_its_bytes():
+    data = b"  0\r\r\n" * 20_000 + b"\r" * (64 << 20) + b"\n"
+    began = time.process_time()
+
+    made = b"".join(_undoubled(lambda offset, count: data[offset : offset + count], len(data)))
+    assert made == data.replace(b"\r\r\n", b"\n")
+    assert time.process_time() - began < 2.0
 
 
 def test_cut_off_forms_are_refused_as_cut_off_text_is(tmp_path):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import codecs
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import IO, Final
 
@@ -22,6 +22,10 @@ GZIP: Final = b"\x1f\x8b"
 _WIDE_MARKS: Final = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _DOUBLED: Final = b"\r\r\n"
 _WINDOW: Final = 1 << 20
+_LOOKED_AT: Final = 1 << 16
+"""Bytes that tell the form, whoever asks with how many: a file may change its line ends behind them."""
+_FIRST: Final = 4096
+"""Bytes of a gzip member that are read first: 50,000 empty ones stand in a megabyte."""
 _PIECE: Final = 1 << 16
 """What damaged data gave in the piece in which the damage shows is lost."""
 _MOST_BYTES: Final = 64 << 30
@@ -78,6 +82,7 @@ def write_out(pieces: Iterator[bytes], folder: Path, tick: Tick) -> IO[bytes]:
 
 def _form(head: bytes) -> Form | None:
     """Return what makes text of a file with this beginning; None for what is text as it is."""
+    head = head[:_LOOKED_AT]
     if head.startswith(GZIP):
         return _gunzip
     if head.startswith(binary.SENTINEL[:18]):
@@ -121,33 +126,46 @@ def _undoubled(read: binary.Reader, size: int) -> Iterator[bytes]:
     kept = b""
     for at in range(0, size, _WINDOW):
         data = kept + read(at, _WINDOW)
-        whole = data.rstrip(b"\r") if at + _WINDOW < size else data
-        kept = data[len(whole) :]
-        yield whole.replace(_DOUBLED, b"\n")
+        whole = len(data) if at + _WINDOW >= size else len(data) - len(data[-2:]) + len(data[-2:].rstrip(b"\r"))
+        kept = data[whole:]
+        yield data[:whole].replace(_DOUBLED, b"\n")
 
 
 def _gunzip(read: binary.Reader, size: int) -> Iterator[bytes]:
-    """Yield the content of a gzip file of one or more members; one that is cut off gives what it has."""
+    """Yield the content of a gzip file of one or more members; one that is cut off gives what it has.
+
+    Zeros behind a member are passed over; anything else that is no member ends the reading.
+    """
     at = 0
-    unpack = zlib.decompressobj(wbits=31)
     try:
-        while at < size:
-            data = read(at, _WINDOW)
-            at += len(data)
-            while data:
-                piece = unpack.decompress(data, _PIECE)
-                if piece:
-                    yield piece
-                data = unpack.unconsumed_tail
-                if unpack.eof:
-                    data = unpack.unused_data
-                    if not data.startswith(GZIP):
-                        data = b"" if at >= size or not data.strip(b"\0") else data
-                        if data:
-                            return  # trash behind the last member
-                    unpack = zlib.decompressobj(wbits=31)
+        while at < size and ((head := read(at, len(GZIP))) == GZIP or head[:1] == b"\0"):
+            at = (yield from _member(read, at)) if head == GZIP else _behind_zeros(read, at)
     except zlib.error as error:
-        raise SourceDamagedError(f"the gzip data is damaged before byte {at}: {error}") from error
+        raise SourceDamagedError(f"the gzip data that begins at byte {at} is damaged: {error}") from error
+
+
+def _member(read: binary.Reader, at: int) -> Generator[bytes, None, int]:
+    """Yield the content of one member, and return where it ends."""
+    unpack = zlib.decompressobj(wbits=31)
+    data = read(at, _FIRST)
+    while data:
+        at += len(data)
+        while data and not unpack.eof:
+            yield unpack.decompress(data, _PIECE)
+            data = unpack.unconsumed_tail
+        if unpack.eof:
+            return at - len(unpack.unused_data)
+        data = read(at, _PIECE)
+    yield unpack.flush()
+    return at
+
+
+def _behind_zeros(read: binary.Reader, at: int) -> int:
+    while data := read(at, _WINDOW):
+        if rest := data.lstrip(b"\0"):
+            return at + len(data) - len(rest)
+        at += len(data)
+    return at
 
 
 def _written(pieces: Iterator[bytes], folder: Path, tick: Tick, *, salvage: bool) -> tuple[IO[bytes], str]:
