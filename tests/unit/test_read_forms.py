@@ -212,6 +212,21 @@ def test_remarks_make_no_difference(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "remarks",
+    ["999\n" + "y" * size + "\n" for size in (301, 1200, 5000, 3 << 20)]
+    + ["999\nSECTION\n" * 60, "999\nz\n" * 300_000],
+    ids=["301", "1200", "5000", "3 MB", "60", "300,000"],
+)
+@pytest.mark.parametrize("behind", ["  0\nSECTION\n", "  0\nENDSEC\n", "  0\nLINE\n"])
+def test_remarks_of_any_size_make_no_difference(tmp_path, remarks, behind):
+    raw = as_text(drawing("R2000")).decode("cp1252").replace(behind, behind + remarks, 6)
+    path = tmp_path / "d.dxf"
+    path.write_bytes(raw.encode("cp1252"))
+
+    assert converted(path, tmp_path / "out.db").entities_read == 160
+
+
+@pytest.mark.parametrize(
     "behind",
     [b"\x1a", b"\0" * 500, b"\n\n\n", b"\xff\xfe\0\0 junk \r\n 0\nLINE\n", b"  0\nSECTION\n  2\nENTITIES\n  0\nLINE\n"],
 )

@@ -37,9 +37,14 @@ _TAIL: Final = 4096
 _CONTEXT: Final = 1200
 """Bytes behind a mark's word in which its name stands, and remarks before that."""
 _REMARK = rb"(?:[ \t]*999[ \t]*\r?\n[^\n]{0,300}\n)*"
+_NAME = rb"[ \t]*2[ \t]*\r?\n([^\r\n]*)\r?\n"
 _SECTION = re.compile(
-    rb"(?:^|\n)([ \t]*0[ \t]*\r?\n[ \t]*SECTION[ \t]*\r?\n" + _REMARK + rb"[ \t]*2[ \t]*\r?\n([^\r\n]*)\r?\n)"
+    rb"(?:^|\n)([ \t]*0[ \t]*\r?\n[ \t]*SECTION[ \t]*\r?\n(?:" + _REMARK + _NAME + rb"|(?=[ \t]*999[ \t]*\r?\n)))"
 )
+"""Its name is group 2, None where remarks stand before it that are too long or too many to be looked at at once."""
+_REMARKS = re.compile(rb"(?:[ \t]*999[ \t]*\r?\n[^\n]*\n)*")
+_LONG_REMARK = re.compile(rb"[ \t]*999[ \t]*\r?\n")
+_NAMED = re.compile(_NAME)
 _ENDSEC = re.compile(rb"(?:^|\n)([ \t]*0[ \t]*\r?\n[ \t]*ENDSEC[ \t]*(?:\r?\n|$))")
 _END = re.compile(
     rb"(?:[ \t]*0[ \t]*\r?\n[ \t]*ENDSEC[ \t]*\r?\n)?" + _REMARK + rb"[ \t]*0[ \t]*\r?\n[ \t]*EOF[ \t]*(?:\r?\n|$)"
@@ -230,10 +235,12 @@ def _sections(
         mark = _find(source.find, source, b"SECTION", _SECTION, at)
         if mark is None:
             break
-        name_end, match = mark
+        name_end, word = mark[0], mark[1].group(2)
+        if word is None:
+            name_end, word = _behind_remarks(source, name_end)
         line += glance.lines(counted, name_end)
         counted = name_end
-        name = match.group(2).strip().decode("ascii", "replace").upper()
+        name = word.strip().decode("ascii", "replace").upper()
         at, closed = _section_end(source, glance, name_end, thorough=thorough or name != "ENTITIES")
         found.append(Section(name=name, start=name_end, end=at, line=line, closed=closed))
         if len(found) > _MOST_SECTIONS:
@@ -245,6 +252,23 @@ def _sections(
         notes.clear()
         return _sections(source, glance, notes, thorough=True)
     return found
+
+
+def _behind_remarks(source: Source, at: int) -> tuple[int, bytes]:
+    """Return where a section's content begins, and its name: empty if it has none."""
+    while data := source.read(at, WINDOW):
+        remarks = _REMARKS.match(data)
+        end = remarks.end() if remarks else 0
+        if (name := _NAMED.match(data, end)) is not None:
+            return at + name.end(), name[1]
+        if not end:
+            remark = _LONG_REMARK.match(data)
+            feed = -1 if remark is None else source.find(b"\n", at + remark.end())
+            if feed < 0:
+                break
+            end = feed + 1 - at
+        at += end
+    return at, b""
 
 
 def _ends(source: Source, at: int, notes: list[tuple[str, str]]) -> bool:
