@@ -33,7 +33,9 @@ def names(
         entity: (n,) growing entity indices.
         codec: of the drawing's text.
     """
-    patterns = [elements[k].name_pattern or DEFAULT for k in range(len(elements))]
+    patterns = [element.name_pattern or DEFAULT for element in elements]
+    if all(pattern == DEFAULT for pattern in patterns):
+        return None
     used = sorted({patterns[k] for k in np.unique(rule).tolist()} - {DEFAULT})
     if not used:
         return None

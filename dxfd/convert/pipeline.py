@@ -559,7 +559,7 @@ class _Run:
         )
         texts = replace(
             texts, name=names(elements, rule[at], texts, chunk, at, self.found.codec),
-            rgba=self._colors(chunk, head, at, [elements[k] for k in np.unique(rule[at]).tolist()]),
+            rgba=self._colors(chunk, head, at, elements, rule[at]),
             layout=view.named(at), storey=self.plan.levels.storeys(built),
         )  # fmt: skip
         same = self._same()
@@ -587,10 +587,12 @@ class _Run:
             drawn=self.options.colors is Colors.DRAWING,
         )  # fmt: skip
 
-    def _colors(self, chunk: Chunk, head: Heads, at: Ints, elements: list[Element]) -> Any:
+    def _colors(self, chunk: Chunk, head: Heads, at: Ints, elements: list[Element], rule: Ints) -> Any:
         """Return the drawing's colours of entities, None where no element wants them."""
-        if self.options.colors is Colors.RULE and all(element.material_rgba for element in elements):
-            return None
+        if self.options.colors is Colors.RULE:
+            bare = [k for k, element in enumerate(elements) if not element.material_rgba]
+            if not bare or not np.isin(rule, bare).any():
+                return None
         return colors.colors(chunk, head, at, self.scope.layers)
 
     def _progress(self, chunk: Chunk, head: Heads, account: Account, built: Built, batch: Batch) -> None:
