@@ -180,6 +180,26 @@ def distance(what: np.ndarray, line: np.ndarray) -> float:
     return float(np.linalg.norm(what[:, None] - near, axis=2).min(axis=1).max())
 
 
+def outline(entity: Any, metres: float) -> np.ndarray | None:
+    """Return (n, 3) points among which those of its element lie; None if ezdxf cannot tell."""
+    if entity.dxftype() != "MLINE":
+        return corners(entity, metres)
+    lines = [part for part in entity.virtual_entities() if part.dxftype() == "LINE"]
+    return np.array([tuple(Vec3(v)) for line in lines for v in (line.dxf.start, line.dxf.end)]) * metres
+
+
+def apart(entity: Any, ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Return how far our points lie from theirs (of a curve or an outline: from it), or our extents."""
+    if entity.dxftype() in AREAS:
+        far = distance(ours, np.concatenate([theirs, theirs[:1]]))
+    elif entity.dxftype() in CURVES and not is_mesh(entity):
+        far = distance(ours, theirs)
+    else:
+        far = max(float(np.linalg.norm(theirs - at, axis=1).min()) for at in ours)
+    ends = (np.abs(end(ours, axis=0) - end(theirs, axis=0)).max() for end in (np.min, np.max))
+    return max(far, *(float(end) for end in ends))
+
+
 def box_of(entities: Iterable[Any], metres: float) -> tuple[np.ndarray, np.ndarray] | None:
     """Return low and high corner of what block extents are made of: all but texts and points, references as boxes."""
     found = [corners(entity, metres) for entity in entities if entity.dxftype() in COMPARED - DOTS]

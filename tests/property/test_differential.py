@@ -212,7 +212,7 @@ def agree(run: cv.Run, entities: list[Any], metres: float) -> int:
             compared += _agree_box(entity, center, size, metres)
             continue
         if entity.dxftype() not in ref.CURVES | ref.FACES | ref.DOTS or ref.is_mesh(entity) or is_thick(entity):
-            _same_box(entity, center, size, metres)
+            _same_box(entity, center, size, metres, cv.vertices(bodies[entity.dxf.handle], center))
             compared += 1
             continue
         theirs = ref.points(entity, metres)
@@ -253,8 +253,8 @@ def is_thick(entity: Any) -> bool:
     return bool(entity.dxf.get("thickness", 0.0)) if entity.dxftype() in ref.THICK else False
 
 
-def _same_box(entity: Any, center: np.ndarray, size: np.ndarray, metres: float) -> None:
-    theirs = ref.corners(entity, metres)
+def _same_box(entity: Any, center: np.ndarray, size: np.ndarray, metres: float, ours: np.ndarray) -> None:
+    theirs = ref.outline(entity, metres)
     assert theirs is not None, f"{entity}: nothing to compare with"
     scale = max(float(np.abs(theirs - center).max()), 1.0)
     slack = ref.TOLERANCE_M + 0.0015 + 1e-6 * scale
@@ -266,6 +266,7 @@ def _same_box(entity: Any, center: np.ndarray, size: np.ndarray, metres: float) 
     label = f"{entity} {entity.dxfattribs()}: {center - size / 2} {center + size / 2} against {low} {high}"
     assert np.allclose(center - size / 2, low, atol=slack), label
     assert np.allclose(center + size / 2, high, atol=slack), label
+    assert ref.apart(entity, ours, theirs) < slack, label
 
 
 def _agree_box(insert: Any, center: np.ndarray, size: np.ndarray, metres: float) -> int:

@@ -25,27 +25,6 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def points(entity: Any) -> np.ndarray | None:
-    """Return (n, 3) points of an entity in its block, drawing units; what it becomes lies among them."""
-    if entity.dxftype() == "MLINE":
-        lines = [part for part in entity.virtual_entities() if part.dxftype() == "LINE"]
-        return np.array([tuple(Vec3(v)) for line in lines for v in (line.dxf.start, line.dxf.end)])
-    found = ref.corners(entity, diff.MM)
-    return None if found is None else found / diff.MM
-
-
-def apart(entity: Any, ours: np.ndarray, theirs: np.ndarray) -> float:
-    """Return how far our points lie from theirs (of a curve or an outline: from it), or our extents."""
-    if entity.dxftype() in ref.AREAS:
-        far = ref.distance(ours, np.concatenate([theirs, theirs[:1]]))
-    elif entity.dxftype() in ref.CURVES:
-        far = ref.distance(ours, theirs)
-    else:
-        far = max(float(np.linalg.norm(theirs - at, axis=1).min()) for at in ours)
-    ends = (np.abs(end(ours, axis=0) - end(theirs, axis=0)).max() for end in (np.min, np.max))
-    return max(far, *(float(end) for end in ends))
-
-
 def check(run: cv.Run, doc: Any) -> int:
     """Assert that each element of exploded content is where ezdxf has it; return how many were compared."""
     rows = run.rows(
@@ -59,13 +38,13 @@ def check(run: cv.Run, doc: Any) -> int:
         for way, entity, matrix in explode.content(doc, insert, Matrix44(), insert.dxf.handle):
             if entity.dxftype() == "INSERT" or way not in ours:
                 continue
-            inner = points(entity)
+            inner = ref.outline(entity, diff.MM)
             assert inner is not None, entity
-            theirs = np.array([tuple(v) for v in matrix.transform_vertices(Vec3.list(inner))]) * diff.MM
+            theirs = np.array([tuple(v) for v in matrix.transform_vertices(Vec3.list(inner / diff.MM))]) * diff.MM
             stretch = max(axis.magnitude for axis in matrix.transform_directions(Vec3.list(np.eye(3))))
             reach = float(np.ptp(theirs, axis=0).max()) + 1.0
             slack = stretch * (4 * ref.TOLERANCE_M + 6e-4 * reach) + 1e-6 * float(np.abs(theirs).max())
-            assert apart(entity, ours[way], theirs) < slack, f"{way} {entity}"
+            assert ref.apart(entity, ours[way], theirs) < slack, f"{way} {entity}"
             compared += 1
     return compared
 
