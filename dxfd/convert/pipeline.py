@@ -52,7 +52,7 @@ from dxfd.convert.read.attachments import Attachments
 from dxfd.convert.read.columns import Heads, heads
 from dxfd.convert.read.dictionaries import Dictionaries
 from dxfd.convert.read.georeference import georeference
-from dxfd.convert.read.skim import Skim, skim
+from dxfd.convert.read.skim import Skim, entities_of, skim
 from dxfd.convert.read.source import Source
 from dxfd.convert.read.stream import Chunk, Place, Stream
 from dxfd.convert.region import OUTSIDE, inside, kept
@@ -154,13 +154,15 @@ class _Run:
         self.on_event = on_event
         self.should_leave = should_leave
         self.began = began
+        known = session.known_total(self.partial, source, options)
         self.found: Skim = skim(
-            source, session.known_total(self.partial, source), encoding=options.encoding,
-            salvage=options.damaged is Damaged.CONVERT,
+            source, known, encoding=options.encoding, salvage=options.damaged is Damaged.CONVERT
         )  # fmt: skip
         self.incomplete = "; ".join(words for words in (salvaged, self.found.cut_off) if words)
         self.plan = session.plan(options, self.found, rules, source)
         self.scope = Scope(options, source, self.found, CHUNK_BYTES)
+        sheets = entities_of(source, self.scope.layouts.others) if known is None else 0
+        self.total = self.found.entities_total + sheets
         self.identity = guid.suffix(f"{plain(source.path.name)}\n{self.found.fingerprint_guid}")
         self.dictionaries = (
             Dictionaries(source, self.found.sections, self.found.codec) if options.xdata else None
@@ -240,7 +242,7 @@ class _Run:
     def _tell_began(self) -> None:
         self.on_event(
             Began(
-                entities_total=self.found.entities_total, bytes_total=self._bytes_total(),
+                entities_total=self.total, bytes_total=self._bytes_total(),
                 resumed_from_batch=self.begun_at_batch, resumed_from_entities=self.resumed_from,
                 resume_note=self.resume_note, source_checksum=self.source.checksum,
             )
@@ -272,7 +274,7 @@ class _Run:
         self.checkpoint = Checkpoint(
             started_at=now, last_checkpoint_at=now, dxf_filepath=plain(self.source.path),
             source_fingerprint=self.source.fingerprint, config_fingerprint=self.plan.config_fingerprint,
-            config_json=_json(self.plan.config), total_entities=self.found.entities_total,
+            config_json=_json(self.plan.config), total_entities=self.total,
             batch_size=self.options.batch_size or BATCH_ENTITIES, section=place.section, byte_offset=place.offset,
             line_number=place.line,
         )  # fmt: skip
@@ -711,7 +713,7 @@ class _Run:
             Advanced(
                 phase=phase, bytes_done=self._bytes_done() if phase is not Phase.SKIM else 0,
                 bytes_total=self._bytes_total(), entities_read=done.entities_read,
-                entities_total=self.found.entities_total, elements_written=done.elements_written,
+                entities_total=self.total, elements_written=done.elements_written,
                 batch=done.current_batch_number, error_count=done.error_count, rss_bytes=memory.rss(),
                 memory_step=self.governor.step.value,
                 entities_per_s=(done.entities_read - self.resumed_from) / elapsed,

@@ -150,7 +150,7 @@ def _configuration(options: ConvertOptions, rules: RuleSet, source: Source, buil
         "colors": options.colors.value,
         "xdata": options.xdata,
         "detail": options.detail.value,
-        "layouts": sorted({name.upper() for name in options.layouts}),
+        "layouts": _layouts(options),
         "blocks": sorted({name.upper() for name in options.blocks}),
         "explode_limit": options.explode_limit,
         "encoding": options.encoding or "",
@@ -214,11 +214,21 @@ def _changed(checkpoint: Checkpoint, config: dict[str, Any]) -> str:
     return f"the settings are others than then: {', '.join(names) or 'unknown ones'}"
 
 
-def known_total(partial: Path, source: Source) -> int | None:
-    """Return the entity count that an interrupted run of the same drawing made: half of the first pass's time."""
+def _layouts(options: ConvertOptions) -> list[str]:
+    return sorted({name.upper() for name in options.layouts})
+
+
+def known_total(partial: Path, source: Source, options: ConvertOptions) -> int | None:
+    """Return the count that an interrupted run made of the same layouts' entities: half of the first pass's time."""
     checkpoint = read_checkpoint(partial) if partial.exists() else None
-    same = checkpoint is not None and checkpoint.source_fingerprint == source.fingerprint
-    return checkpoint.total_entities if checkpoint is not None and same else None
+    if checkpoint is None or checkpoint.source_fingerprint != source.fingerprint:
+        return None
+    try:
+        before = json.loads(checkpoint.config_json)
+    except ValueError:
+        return None
+    same = isinstance(before, dict) and before.get("layouts") == _layouts(options)
+    return checkpoint.total_entities if same else None
 
 
 def find_interrupted(options: ConvertOptions) -> Interrupted | None:

@@ -13,7 +13,7 @@ from ezdxf import colors as ezcolors
 from ezdxf.entities.geodata import EPSG_3395
 
 from dxfd.convert.build.colors import palette
-from dxfd.convert.types import Colors, HiddenLayers, Left, ResumePolicy
+from dxfd.convert.types import Advanced, Began, Colors, HiddenLayers, Left, ResumePolicy
 from dxfd.errors import ResumeImpossibleError
 from tests.support import convert as cv
 
@@ -196,6 +196,23 @@ def test_a_layout_that_is_not_there_is_told(sheets, rules):
     run = cv.convert(sheets, templates=rules, layouts=("model", "Nowhere"))
     assert run.report.issues["layout_missing"] == 1
     assert run.report.matched == 4
+
+
+def test_the_total_counts_the_layouts_that_are_asked_for(sheets, rules, tmp_path):
+    def totals(run: cv.Run) -> set[int]:
+        return {event.entities_total for event in run.events if isinstance(event, Began | Advanced)}
+
+    whole = cv.convert(sheets, templates=rules, layouts=("all",))
+    assert totals(whole) == {whole.report.entities_read}
+    some = cv.convert(sheets, templates=rules, layouts=("model", "B2*"))
+    assert some.report.entities_read <= min(totals(some)) < whole.report.entities_read
+    for asked in (("all",), ("model",)):  # an interrupted run knows the total of its own layouts
+        answers = iter([None, None, None, "pause"])
+        with pytest.raises(Left):
+            cv.convert(
+                sheets, tmp_path / "c.db", templates=rules, batch_size=1, leave=partial(next, answers), layouts=asked
+            )
+        assert totals(cv.convert(sheets, tmp_path / "c.db", templates=rules, layouts=("all",))) == totals(whole)
 
 
 def test_layouts_are_resumed_like_the_model(sheets, rules, tmp_path):

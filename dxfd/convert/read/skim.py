@@ -7,7 +7,7 @@ Content of BLOCKS and ENTITIES is only counted. Produces a Skim; reads nothing t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from dxfd.convert.read.blocknames import true_names
 from dxfd.convert.read.encoding import UTF8, codec_for, codec_of_page, decode
 from dxfd.convert.read.evidence import judge
-from dxfd.convert.read.glance import END, WINDOW, Glance
+from dxfd.convert.read.glance import END, WINDOW, Glance, counter, overlap_of
 from dxfd.convert.read.source import Source
 from dxfd.convert.read.spooled import BOM
 from dxfd.convert.read.tags import Tags, line_feeds, parse
@@ -439,8 +439,27 @@ def _sample(source: Source, section: Section) -> tuple[tuple[float, float], floa
 
 def _count(source: Source, glance: Glance, section: Section) -> int:
     """Count entities by the spelling of the first code-0 line; followers (VERTEX, SEQEND, ATTRIB) are not counted."""
-    match = re.match(rb"[ \t]*0[ \t]*\r?\n", source.read(section.start, 256))
-    if match is None:
+    zero = _spelled(source, section)
+    if not zero:
         return 0
-    own = Glance(source, counting=True, zero=b"\n" + match[0]) if glance.zero != b"\n" + match[0] else glance
+    own = Glance(source, counting=True, zero=zero) if glance.zero != zero else glance
     return max(0, own.marks(section.start, section.end - 1) + 1)  # the last mark is that of ENDSEC
+
+
+def entities_of(source: Source, sections: Iterable[Section]) -> int:
+    """Return how many entities lie in some sections (layouts, which are small), by the same marks."""
+    total = 0
+    for section in sections:
+        if zero := _spelled(source, section):
+            count, more, end = counter(zero), overlap_of(zero), section.end - 1
+            for at in range(section.start, end, WINDOW):
+                size = min(WINDOW, end - at)
+                total += count(source.read(at, size + more), size)
+            total += 1
+    return total
+
+
+def _spelled(source: Source, section: Section) -> bytes:
+    """Return how the code 0 of a section's first entity is spelled, with the line feed before; empty without any."""
+    match = re.match(rb"[ \t]*0[ \t]*\r?\n", source.read(section.start, 256))
+    return b"\n" + match[0] if match else b""
