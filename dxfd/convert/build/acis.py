@@ -6,6 +6,7 @@ without them, so it becomes the box of what bounds it (acis_extents.py) instead,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import mapbox_earcut
@@ -20,7 +21,6 @@ KINDS: Final = frozenset(
     {"3DSOLID", "REGION", "BODY", "SURFACE", "EXTRUDEDSURFACE", "LOFTEDSURFACE", "REVOLVEDSURFACE", "SWEPTSURFACE",
      "PLANESURFACE", "NURBSURFACE"}
 )  # fmt: skip
-_MOST_EDGES: Final = 10_000
 
 
 class TooManyPointsError(Exception):
@@ -70,18 +70,14 @@ def loops(known: list[Record], face: Record) -> list[list[Record]] | None:
     while left and left[0] not in seen:
         seen.add(left[0])
         loop = known[left[0]]
-        first = to(known, loop, "coedge")
-        if not first:
+        following = to(known, loop, "coedge")
+        way: dict[int, Record] = {}
+        while following and following[0] not in way:
+            way[following[0]] = known[following[0]]
+            following = to(known, known[following[0]], "coedge")
+        if not following or following[0] != next(iter(way)):
             return None
-        coedges = [known[first[0]]]
-        for _ in range(_MOST_EDGES):
-            following = to(known, coedges[-1], "coedge")
-            if not following:
-                return None
-            if following[0] == first[0]:
-                break
-            coedges.append(known[following[0]])
-        out.append(coedges)
+        out.append(list(way.values()))
         left = to(known, loop, "loop")
     return out
 
@@ -185,7 +181,7 @@ def _outward(vertices: Floats, triangles: Ints) -> tuple[Floats, Ints]:
     return distinct, triangles[:, ::-1] if volume < 0.0 else triangles
 
 
-def transform_of(known: list[Record], face: Record) -> list[float] | None:
+def transform_of(known: list[Record], face: Record) -> Sequence[float] | None:
     """Return the transform of the body that a face belongs to; None if it has none."""
     owner = face
     for name in ("shell", "lump", "body", "transform"):
@@ -196,12 +192,12 @@ def transform_of(known: list[Record], face: Record) -> list[float] | None:
     return owner.numbers
 
 
-def scale_of(matrix: list[float] | None) -> float:
+def scale_of(matrix: Sequence[float] | None) -> float:
     """Return by how much a transform enlarges."""
     return matrix[12] if matrix is not None and len(matrix) > 12 and matrix[12] > 0 else 1.0
 
 
-def moved(points: Floats, matrix: list[float]) -> Floats:
+def moved(points: Floats, matrix: Sequence[float]) -> Floats:
     """Return points moved by an ACIS transform: nine numbers of rotation, three of shift, one of scale."""
     turn = np.array(matrix[:9]).reshape(3, 3)
     out: Floats = (points @ turn) * scale_of(matrix) + np.array(matrix[9:12])

@@ -6,6 +6,7 @@ What is decided by angles is decided by the corners of an edge, not by its param
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -76,7 +77,7 @@ def arc_extremes(records: list[Record], edge: Record, ways: Floats) -> list[Floa
     return out
 
 
-def _ellipse(numbers: list[float]) -> tuple[Floats, Floats, Floats] | None:
+def _ellipse(numbers: Sequence[float]) -> tuple[Floats, Floats, Floats] | None:
     """Return centre and half axes."""
     if len(numbers) < 10:
         return None
@@ -101,7 +102,7 @@ def _range(
 
 
 def _arc(
-    numbers: list[float], corners: tuple[Floats, Floats], tolerance: float, *, backwards: bool
+    numbers: Sequence[float], corners: tuple[Floats, Floats], tolerance: float, *, backwards: bool
 ) -> Floats | None:  # fmt: skip
     ellipse = _ellipse(numbers)
     if ellipse is None:
@@ -170,7 +171,7 @@ def net(surface: Record) -> Floats | None:
     return np.array(numbers[used : used + count * size]).reshape(count, size)[:, :3]
 
 
-def _reals(words: list[float | str], at: int) -> list[float]:
+def _reals(words: Sequence[float | str], at: int) -> list[float]:
     """Return the reals from a place on, up to the next word."""
     out: list[float] = []
     for word in words[at:]:

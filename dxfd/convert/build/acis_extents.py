@@ -8,6 +8,7 @@ within the face's loops. Of a spline surface its control points are taken, which
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -31,32 +32,93 @@ _AROUND: Final = 12
 
 
 def box(known: list[Record]) -> tuple[Floats, Floats] | None:
-    """Return low and high corner of a body, drawing units; None if nothing is known that spans a box."""
-    placed = [r for r in known if r.name == "transform"]
-    if len(placed) > 1 or (placed and len(placed[0].numbers) < 12):  # which body is where is not known
+    """Return low and high corner of all bodies, drawing units; None if nothing is known that spans a box.
+
+    Raises:
+        ValueError: a place is no number.
+    """
+    bodies = _bodies(known)
+    if any(matrix is not None and len(matrix) < 12 for _, matrix in bodies):  # where one is is not known
         return None
-    matrix = placed[0].numbers if placed else None
-    ways = np.eye(3) if matrix is None else np.array(matrix[:9]).reshape(3, 3).T
-    parts = [np.array(record.numbers[:3]) for record in known if record.name == "point"]
-    for record in known:
-        if record.name == "edge":
-            parts += _edge(known, record, ways)
-    parts = _sound(parts)
-    for record in known:
-        if record.name == "face":
-            parts += _sound(_bulge(known, record, ways, parts))
-    if not any(record.name == "face" for record in known):
-        for record in known:
-            parts += _sound(_whole(record, ways))
-    if len(parts) < 2:
+    found = [_reach(known, members, matrix) for members, matrix in bodies]
+    points = np.array([corner for corners in found if corners is not None for corner in corners]).reshape(-1, 3)
+    if not len(points):
         return None
-    points = np.array(parts) if matrix is None else moved(np.array(parts), matrix)
     low, high = points.min(axis=0), points.max(axis=0)
     return (low, high) if (high > low).any() else None
 
 
+def _bodies(known: list[Record]) -> list[tuple[list[Record], Sequence[float] | None]]:
+    """Return the records of each body and how it is moved; a single one has all."""
+    bodies = [k for k, record in enumerate(known) if record.name == "body"]
+    if len(bodies) < 2:
+        placed = to(known, known[bodies[0]], "transform") if bodies else []
+        return [(known, known[placed[0]].numbers if placed else None)]
+    met = set(bodies)
+    out: list[tuple[list[Record], Sequence[float] | None]] = []
+    for first in bodies:
+        members = [first]
+        for k in members:  # grows meanwhile
+            mine = [p for p in dict.fromkeys(known[k].pointers) if 0 <= p < len(known) and p not in met]
+            met.update(mine)
+            members += mine
+        placed = to(known, known[first], "transform")
+        out.append(([known[k] for k in members], known[placed[0]].numbers if placed else None))
+    return out
+
+
+def _reach(known: list[Record], members: list[Record], matrix: Sequence[float] | None) -> Floats | None:
+    """Return low and high corner (2, 3) of one body; None if nothing of it is known."""
+    ways = np.eye(3) if matrix is None else np.array(matrix[:9]).reshape(3, 3).T
+    parts = [np.array(record.numbers[:3]) for record in members if record.name == "point"]
+    for record in members:
+        if record.name == "edge":
+            parts += _edge(known, record, ways)
+    parts = _sound(parts)
+    span = _Span(ways)
+    span.take(parts)
+    faces = [record for record in members if record.name == "face"]
+    for record in faces:
+        more = _sound(_bulge(known, record, span))
+        span.take(more)
+        parts += more
+    if not faces:
+        for record in members:
+            parts += _sound(_whole(record, ways))
+    if not parts:
+        return None
+    points = np.array(parts) if matrix is None else moved(np.array(parts), matrix)
+    return np.array([points.min(axis=0), points.max(axis=0)])
+
+
+class _Span:
+    """How far what is known of a body reaches along the ways (k, 3) and against them."""
+
+    def __init__(self, ways: Floats) -> None:
+        self.ways = ways
+        self._low, self._high = np.full(len(ways), np.inf), np.full(len(ways), -np.inf)
+
+    def take(self, points: list[Floats]) -> None:
+        """Take more points of the body."""
+        if points:
+            reach = np.array(points) @ self.ways.T
+            self._low, self._high = np.minimum(self._low, reach.min(axis=0)), np.maximum(self._high, reach.max(axis=0))
+
+    def beyond(self, points: list[Floats]) -> list[Floats]:
+        """Return those of some points that reach farther."""
+        if not points:
+            return []
+        reach = np.array(points) @ self.ways.T
+        far = np.any((reach < self._low) | (reach > self._high), axis=1)
+        return [points[k] for k in np.flatnonzero(far).tolist()]
+
+
 def _sound(points: list[Floats]) -> list[Floats]:
-    return [p for p in points if p.shape == (3,) and np.isfinite(p).all()]
+    """Return what is a place; ValueError for one that is no number: what it bounds would be missing from the box."""
+    whole = [p for p in points if p.shape == (3,)]
+    if whole and not np.isfinite(np.array(whole)).all():
+        raise ValueError("a coordinate is not a finite number")
+    return whole
 
 
 def _edge(known: list[Record], edge: Record, ways: Floats) -> list[Floats]:
@@ -74,7 +136,7 @@ def _farthest(points: Floats, ways: Floats) -> list[Floats]:
     return [points[k] for k in {*reach.argmin(axis=0).tolist(), *reach.argmax(axis=0).tolist()}]
 
 
-def _bulge(known: list[Record], face: Record, ways: Floats, parts: list[Floats]) -> list[Floats]:
+def _bulge(known: list[Record], face: Record, span: _Span) -> list[Floats]:
     """Return the points of a face that reach farther along the ways than what is known of the body."""
     surfaces = to(known, face, "-surface")
     if not surfaces:
@@ -82,14 +144,11 @@ def _bulge(known: list[Record], face: Record, ways: Floats, parts: list[Floats])
     surface = known[surfaces[0]]
     if surface.name == "spline-surface":
         points = net(surface)
-        return [] if points is None else _farthest(points, ways)
-    found = _whole(surface, ways)
+        return [] if points is None else _farthest(points, span.ways)
+    found = _whole(surface, span.ways)
     if not found or not to(known, face, "loop"):
         return found
-    if parts:  # asking costs a millisecond a point
-        reach = np.array(parts) @ ways.T
-        low, high = reach.min(axis=0), reach.max(axis=0)
-        found = [point for point in found if (ways @ point < low).any() or (ways @ point > high).any()]
+    found = span.beyond(found)  # asking costs a millisecond a point
     inside = _within(known, face, surface, np.array(found).reshape(-1, 3))
     return [point for point, taken in zip(found, inside.tolist(), strict=True) if taken]
 
@@ -144,6 +203,8 @@ def _within(known: list[Record], face: Record, surface: Record, points: Floats) 
     votes = np.zeros(len(points), dtype=np.int64)
     for share in range(_SEATS):
         seat = _beside(known, face, surface, begin, end, (2 * share + 1) * len(begin) // (2 * _SEATS))
+        if not np.isfinite(seat).all():  # a loop that does not lie on its surface
+            return np.ones(len(points), dtype=np.bool_)
         votes += [crossings(surface, line, seat, point) % 2 == 0 for point in points]
     return np.asarray(votes > _SEATS // 2, dtype=np.bool_)
 
@@ -157,13 +218,13 @@ def _beside(known: list[Record], face: Record, surface: Record, begin: Floats, e
     if surface.name != "sphere-surface":  # the middle of the tube beside the point
         axis, radius = np.array(numbers[3:6]), numbers[7]
         level = (middle - center) - ((middle - center) @ axis) * axis
-        center = center + abs(numbers[6]) * level / math.sqrt(float(level @ level))
+        center = center + abs(numbers[6]) * level / np.sqrt(level @ level)
     out = middle - center
     normal = out if (radius > 0) != turned(known, face, surface.name) else -out
     left = np.cross(normal, way)
-    left *= _ASIDE * math.sqrt(float(way @ way) / float(left @ left))
+    left *= _ASIDE * np.sqrt((way @ way) / (left @ left))
     out = out + left
-    place: Floats = center + abs(radius) * out / math.sqrt(float(out @ out))
+    place: Floats = center + abs(radius) * out / np.sqrt(out @ out)
     return place
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from msgspec import Struct, field
 
-from dxfd.convert.build import acis, acis_extents, plain, sat
+from dxfd.convert.build import acis, acis_extents, plain, sab, sat
 from dxfd.convert.build.fitted import fit_curve
 from dxfd.convert.build.means import PLAIN, Means
 from dxfd.convert.build.ragged import Floats, Ints
@@ -185,12 +185,13 @@ def _line(corners: Iterable[Any], metres: float) -> Shape:
 
 
 def _from_body(kind: str, text: str, metres: float, means: Means) -> Shape:
-    tags = list(plain.pairs(text))
-    handle = next((value.strip() for code, value in tags if code == 5), "")
-    data: Any = sat.sat_lines(tags) or means.body(handle)
-    if not data:
+    handle = next((value.strip() for code, value in plain.pairs(text) if code == 5), "")
+    lines = sat.sat_lines(plain.pairs(text))
+    data = b"" if lines else means.body(handle)
+    if not lines and not data:
         raise NoGeometryError("acis_not_read", f"{kind} {handle}: its body is not in the drawing")
-    body = sat.records(data)
+    body = sat.records(lines) if lines else sab.records(data)
+    del lines, data
     try:
         made = acis.faces(body, means.tolerance_m / metres, means.limits.entity_vertices)
     except acis.TooManyPointsError:

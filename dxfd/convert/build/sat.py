@@ -1,24 +1,41 @@
-"""The records of ACIS bodies: text (SAT, any version) is split here, binary (SAB, R2013 and later) by ezdxf.
+"""The records of ACIS bodies: text (SAT, any version) is split here, binary (SAB, R2013 and later) in sab.py.
 
 Knows how records are written, not what they mean: faces are acis.py's, curves acis_curves.py's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 _LONG_HEADER: Final = 200
 """ACIS version from which on text bodies begin with three lines of header instead of one."""
-_NUMBERED: Final = 700
+NUMBERED: Final = 700
 """Version from which on a number of its own stands behind a record's first pointer."""
 _TURNED: Final = frozenset({"reversed", "1"})
-_ENUM: Final = 0x15
+_TOPOLOGY: Final = frozenset({"vertex", "edge", "coedge"})
+"""Of these there are kinds with a tolerance (tedge-edge), which are written alike."""
+ENDS: Final = ("End-of-A", "Begin-of-ACIS-H")
+"""What stands behind them (the body's history) is not the body."""
+_MARK: Final = re.compile(r"(?<!\S)@(\d{1,5}) |(?<!\S)#|#(?!\S)")
+"""A string with its length, in which marks may stand, or the end of a record, behind which the next one may follow at
+once. 1.#INF is neither."""
+_NUMBER: Final = re.compile(r"-?[0-9]{1,9}")
+
+_PLAIN: Final = {
+    **{code: chr(code ^ 0x5F) for code in range(33, 127)},
+    0x40: "_", 0x5F: "@",
+    **{code: chr(0x9F - code) for code in range(0x41, 0x5F)},
+}  # fmt: skip
+"""The characters of text bodies as drawings hold them, and what they stand for: 159 less their code."""
 
 
-class Record(Struct, frozen=True):
+class Record(Struct, frozen=True, gc=False):
     """One record of a body.
 
     Attributes:
@@ -26,14 +43,14 @@ class Record(Struct, frozen=True):
         numbers: reals behind its last pointer.
         pointers: numbers of the records it points to, -1 for none.
         turned: for each pointer whether "reversed" stands behind it.
-        words: all behind its last pointer, reals as they are.
+        words: all behind its last pointer, reals as they are; only where something is written out in braces.
     """
 
     name: str
-    numbers: list[float]
-    pointers: list[int]
-    turned: list[bool]
-    words: list[float | str]
+    numbers: tuple[float, ...]
+    pointers: tuple[int, ...]
+    turned: tuple[bool, ...]
+    words: tuple[float | str, ...] = ()
 
 
 def to(records: list[Record], record: Record, name: str) -> list[int]:
@@ -53,45 +70,76 @@ def turned(records: list[Record], record: Record, name: str) -> bool:
 
 
 def sat_lines(pairs: Iterable[tuple[int, str]]) -> list[str]:
-    """Return the readable lines of an entity's text body; a continuation may come first."""
-    from ezdxf.tools.crypt import decode
-
+    """Return the readable lines of an entity's text body, none if it is blank; a continuation may come first."""
     lines: list[str] = []
+    pieces: list[str] = []
     for code, value in pairs:
-        if code == 1 or (code == 3 and not lines):
-            lines.append(value)
-        elif code == 3:
-            lines[-1] += value
-    return list(decode(lines))
+        if code == 1 and pieces:
+            lines.append("".join(pieces))
+            pieces = [value]
+        elif code in {1, 3}:
+            pieces.append(value)
+    lines.append("".join(pieces))
+    if not any(line.strip() for line in lines):
+        return []
+    return lines if _NUMBER.match(lines[0].lstrip()) else [_readable(line) for line in lines]
 
 
-def records(data: Any) -> list[Record]:
-    """Return the records of a body: SAB as bytes, or SAT as a list of lines.
+def _readable(line: str) -> str:
+    """Return a line in plain letters; behind an A (^) drawings have a blank, so that it is no control character."""
+    return re.sub(r"\^.", "^", line).translate(_PLAIN) if "^" in line else line.translate(_PLAIN)
+
+
+def records(lines: list[str]) -> list[Record]:
+    """Return the records of a text body.
 
     Raises:
-        Exception: whatever ezdxf raises on data it cannot read; the caller makes it the entity's fault.
+        ValueError: it is no body.
     """
-    if isinstance(data, bytes | bytearray):
-        return _binary(data)
-    version = int(data[0].split()[0])
-    body = " ".join(data[1 if version < _LONG_HEADER else 3 :])
+    first = lines[0].split()
+    if not first or not _NUMBER.fullmatch(first[0]):
+        raise ValueError("the body does not begin with its version")
+    version = int(first[0])
     out: list[Record] = []
-    for text in body.split("#"):
-        words = text.split()
-        if words and words[0].lstrip("-").isdigit():  # its own number
-            words = words[1:]
-        if words:
-            out.append(_record([*words[:2], *words[3:]] if version >= _NUMBERED else words))
-    return out
+    for words in _split(" ".join(lines[1 if version < _LONG_HEADER else 3 :])):
+        if words[0].startswith(ENDS):
+            break
+        out.append(_record([*words[:2], *words[3:]] if version >= NUMBERED else words))
+    return resolved(out)
+
+
+def _split(body: str) -> Iterator[list[str]]:
+    """Yield the words of each record, without its own number and without strings."""
+    begin = at = 0
+    kept: list[str] = []
+    while mark := _MARK.search(body, at):
+        at = mark.end()
+        if mark[1]:
+            stop = at + int(mark[1])
+            if body[stop : stop + 1] in {" ", "#", ""}:
+                kept.append(body[begin : mark.start()])
+                begin = at = stop
+            continue
+        kept.append(body[begin : mark.start()])
+        if words := _own("".join(kept).split()):
+            yield words
+        begin, kept = at, []
+    if words := _own(("".join(kept) + body[begin:]).split()):
+        yield words
+
+
+def _own(words: list[str]) -> list[str]:
+    return words[1:] if words and _NUMBER.fullmatch(words[0]) else words
 
 
 def _record(words: list[str]) -> Record:
-    at = [k for k, word in enumerate(words) if word.startswith("$")]
+    at = [k for k, word in enumerate(words) if word[0] == "$" and _NUMBER.fullmatch(word, 1)]
     rest = [_value(word) for word in words[at[-1] + 1 if at else 1 :]]
     behind = [words[k + 1] if k + 1 < len(words) else "" for k in at]
     return Record(
-        words[0], [word for word in rest if isinstance(word, float)], [int(words[k][1:]) for k in at],
-        [word in _TURNED for word in behind], rest,
+        named(words[0]), tuple(word for word in rest if isinstance(word, float)),
+        tuple(int(words[k][1:]) for k in at), tuple(word in _TURNED for word in behind),
+        tuple(rest) if "{" in rest else (),
     )  # fmt: skip
 
 
@@ -102,41 +150,46 @@ def _value(word: str) -> float | str:
         return word  # "forward", "I"
 
 
-def _binary(data: bytes | bytearray) -> list[Record]:
-    from ezdxf.acis.sab import parse_sab
-
-    entities = list(parse_sab(data).entities)
-    place = {id(entity): k for k, entity in enumerate(entities)}
-    out: list[Record] = []
-    for entity in entities:
-        words: list[float | str] = []
-        pointers: list[int] = []
-        turned: list[bool] = []
-        numbers: list[float] = []
-        behind = False
-        for token in entity.data:
-            value = token.value
-            if hasattr(value, "attr_ptr"):
-                pointers.append(place.get(id(value), -1))
-                turned.append(False)
-                words = []
-                behind = True
-                continue
-            if behind and isinstance(value, bool):
-                turned[-1] = value
-            behind = False
-            found = _plain(value, token.tag, entity.name)
-            words += found
-            if not isinstance(value, int):
-                numbers += [word for word in found if isinstance(word, float)]
-        out.append(Record(entity.name, numbers, pointers, turned, words))
-    return out
+def named(name: str) -> str:
+    """Return the name of a record's class as it is asked for."""
+    base = name.rpartition("-")[2]
+    return base if base in _TOPOLOGY else sys.intern(name)
 
 
-def _plain(value: Any, tag: int, name: str) -> list[float | str]:
-    """Return what a token says as reals and words."""
-    if isinstance(value, bool) or tag == _ENUM:
-        return [str(value)]
-    if isinstance(value, str):
-        return [float(word) for word in value.split()[:13]] if name == "transform" else [value]
-    return [float(value)] if isinstance(value, int | float) else [float(v) for v in value]
+def resolved(found: list[Record]) -> list[Record]:
+    """Return records of which those that refer to what another one wrote out ("{ ref 3 }") have it themselves.
+
+    Such numbers count what is written out in braces, in the order in which it begins, what lies within others too.
+    """
+    if not any(record.words[_opened(record) + 1 :][:1] == ("ref",) for record in found if record.words):
+        return found
+    places = [
+        (record, k)
+        for record in found
+        for k, word in enumerate(record.words)
+        if word == "{" and record.words[k + 1 : k + 2] != ("ref",)
+    ]
+    made: dict[int, tuple[float | str, ...]] = {}
+    return [_with_words(record, places, made) if record.words else record for record in found]
+
+
+def _with_words(
+    record: Record, places: list[tuple[Record, int]], made: dict[int, tuple[float | str, ...]]
+) -> Record:  # fmt: skip
+    word, number = (*record.words[_opened(record) + 1 :][:2], "", "")[:2]
+    if word != "ref" or not isinstance(number, float) or not number.is_integer() or not 0 <= number < len(places):
+        return record
+    wanted = int(number)
+    if wanted not in made:
+        other, first = places[wanted]
+        depth = 0
+        for k in range(first, len(other.words)):
+            depth += (other.words[k] == "{") - (other.words[k] == "}")
+            if not depth:
+                break
+        made[wanted] = other.words[first : k + 1]
+    return replace(record, words=made[wanted])
+
+
+def _opened(record: Record) -> int:
+    return record.words.index("{")
