@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from dxfd.convert.build.at_once import in_halves
 from dxfd.convert.build.blocks import Blocks
 from dxfd.convert.build.fallback import NoGeometryError, shape
 from dxfd.convert.build.geometry import COLUMNAR, FACE_KINDS, PATH_KINDS, polylines, simple
@@ -188,10 +189,12 @@ class Facts:
         if kind == "INSERT":
             self._references(members)
         elif kind == "POLYLINE":
-            for part in polylines(self._chunk, members, metres):
-                self._note(part)
+            for parts in in_halves(lambda some: polylines(self._chunk, some, metres), members, _unknown):
+                for part in parts:
+                    self._note(part)
         elif kind in PATH_KINDS or kind in FACE_KINDS:
-            self._note(simple(kind, group(self._chunk, members), metres))
+            for part in in_halves(lambda some: simple(kind, group(self._chunk, some), metres), members, _unknown):
+                self._note(part)
         elif kind not in COLUMNAR:
             for entity in members.tolist():
                 self._note_rare(kind, entity)
@@ -246,6 +249,10 @@ class Facts:
         _, size = filled(placed(group(self._chunk, members), self._tables.metres), low, high)
         row = np.searchsorted(self._entity, members)
         self._shape[2][row] = np.where(known, size[:, :2].max(axis=1), np.nan)
+
+
+def _unknown(_: int) -> None:
+    """Leave what is too much by itself without length and size: it is too large to be built, too."""
 
 
 def _layer_color(layer: Layer) -> int:

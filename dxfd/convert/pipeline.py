@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -24,6 +25,7 @@ from dxfd.ahead import Ahead
 from dxfd.convert import memory, reported, session
 from dxfd.convert.account import Account, Counts, dropped, settle
 from dxfd.convert.build import colors
+from dxfd.convert.build.at_once import TooMuchAtOnceError
 from dxfd.convert.build.blocks import Blocks
 from dxfd.convert.build.geometry import bad_entities
 from dxfd.convert.build.ground import lies_flat
@@ -54,7 +56,7 @@ from dxfd.convert.read.dictionaries import Dictionaries
 from dxfd.convert.read.georeference import georeference
 from dxfd.convert.read.skim import Skim, entities_of, skim
 from dxfd.convert.read.source import Source
-from dxfd.convert.read.stream import Chunk, Place, Stream
+from dxfd.convert.read.stream import Chunk, Place, Stream, halves
 from dxfd.convert.region import OUTSIDE, inside, kept
 from dxfd.convert.scope import Scope, View
 from dxfd.convert.session import find_interrupted
@@ -103,6 +105,8 @@ __all__ = ["convert", "find_interrupted"]
 CHUNK_BYTES: Final = 1536 << 10
 """Bytes read at once: 1 MB takes a twentieth longer, 2 MB is as fast and takes 30 MB more at the peak."""
 BATCH_ENTITIES: Final = 20_000
+_BATCH_BYTES: Final = 64 << 20
+"""Of rows: a batch of this size is committed, whatever it holds. One of 20,000 entities has 10 MB in most drawings."""
 _LARGE_SOURCE: Final = 16 << 20
 """Bytes of text from which on the output takes large pages."""
 _MOST_DAMAGES: Final = 1000
@@ -353,21 +357,24 @@ class _Run:
         ahead = Ahead(stream.chunks(place, size))
         with contextlib.closing(blocks), contextlib.closing(shelf), Writer(database) as writer, ahead:
             batch: Batch | None = None
-            for chunk in self._sliced(ahead, exploding):
+            later: deque[Chunk] = deque()
+            for chunk in _with(later, self._sliced(ahead, exploding)):
                 began = time.thread_time()
                 batch = batch or Batch(checkpoint=self.checkpoint)
                 if exploding is not None and self.scope.is_content(chunk.place.section):
                     if not self.checkpoint.entities_exploded:
                         break
                     batch = self._take_content(chunk, exploding, chooser, writer, batch)
-                else:
-                    self._take(chunk, chooser, builder, exploding, batch)
+                elif again := self._take(chunk, chooser, builder, exploding, batch):
+                    later.extendleft(reversed(again))
+                    continue
                 self._notes(blocks, batch)
                 self.governor.took(time.thread_time() - began)
                 step = self.governor.look(memory.rss, partial(_give_back, shelf))
                 stream.chunk_bytes = self.governor.chunk_bytes
                 cause = self.should_leave()
-                if self.governor.is_full(batch.entities) or cause or step is memory.Step.LEAVE:
+                full = self.governor.is_full(batch.entities) or batch.bytes > _BATCH_BYTES
+                if full or cause or step is memory.Step.LEAVE:
                     self._hand_over(writer, batch)
                     batch = None
                 self._advanced(Phase.READ)
@@ -430,7 +437,7 @@ class _Run:
             if number < done:  # a run before this one has written it
                 self._tick()
                 continue
-            if batch.entities >= PART:
+            if batch.entities >= PART or batch.bytes > _BATCH_BYTES:
                 if large:  # how its parts are cut depends on it alone, so that they can be counted
                     self.checkpoint = replace(self.checkpoint, parts_done=number)
                     self._hand_over(writer, batch)
@@ -487,8 +494,21 @@ class _Run:
 
     def _take(
         self, chunk: Chunk, chooser: Chooser, builder: Builder, exploding: Exploding | None, batch: Batch
-    ) -> None:
-        """Read, match and build a chunk into the batch."""
+    ) -> list[Chunk]:
+        """Read, match and build a chunk into the batch; return its halves where it is too much at once."""
+        try:
+            self._build(chunk, chooser, builder, exploding, batch)
+        except TooMuchAtOnceError:
+            if again := halves(chunk):
+                return again
+            self._build(chunk, chooser, builder, exploding, batch, alone=True)
+        return []
+
+    def _build(
+        self, chunk: Chunk, chooser: Chooser, builder: Builder, exploding: Exploding | None, batch: Batch,
+        *, alone: bool = False,
+    ) -> None:  # fmt: skip
+        """Do so; `alone`: there is one entity, and it is too much by itself."""
         view = self.scope.view(chunk, heads(chunk, self.found.codec))
         head = view.head
         block_names, block_of = references.block_names(chunk, self.found.codec)
@@ -501,10 +521,8 @@ class _Run:
         rule[bad] = -1
         bad = bad[~head.paper[bad]]
         if chunk.damage is not None:
-            if not self.scope.is_early(chunk):
-                self._damaged(chunk.damage[1])
             rule[chunk.owner[-1:]] = -1
-        large = bounds.too_large(chunk, self.options.limits)
+        large = np.flatnonzero(~chunk.follower) if alone else bounds.too_large(chunk, self.options.limits)
         large = large[rule[large] >= 0]
         elsewhen = self.scope.elsewhen(chunk, rule, chooser.elements)
         rule[large] = -1
@@ -516,6 +534,8 @@ class _Run:
             seen = replace(chunk, follower=chunk.follower | elsewhen, damage=damage)
         built = builder.build(chunk, np.flatnonzero(rule >= 0), rule, chooser.elements, (block_names, block_of))
         built.failed |= dict.fromkeys(large.tolist(), (bounds.REASON, bounds.words(self.options.limits)))
+        if chunk.damage is not None and not self.scope.is_early(chunk):
+            self._damaged(chunk.damage[1])
         self.plan.levels.place(built, partial(lies_flat, chunk), rule, chooser.elements, view.paper)
         if self.plan.region is not None:
             built, reasons = self._within(built, reasons, view)
@@ -727,6 +747,14 @@ def _preparing(source: Source) -> Advanced:
         phase=Phase.SKIM, bytes_done=0, bytes_total=source.file_size, entities_read=0, entities_total=0,
         elements_written=0, batch=0, error_count=0, rss_bytes=memory.rss(), entities_per_s=0.0,
     )  # fmt: skip
+
+
+def _with(later: deque[Chunk], chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    """Yield chunks, and what is put into `later` before the next one."""
+    for chunk in chunks:
+        yield chunk
+        while later:
+            yield later.popleft()
 
 
 def _give_back(shelf: Shelf) -> None:

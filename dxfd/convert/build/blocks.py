@@ -7,17 +7,20 @@ business. Blocks that contain themselves and nesting deeper than the limit are c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from dxfd.convert.build import content, thick
+from dxfd.convert.build.at_once import in_halves
 from dxfd.convert.build.definitions import MOST_BYTES, Definition, Definitions
 from dxfd.convert.build.geometry import COLUMNAR, FACE_KINDS, PATH_KINDS, bad_entities, polylines, simple
 from dxfd.convert.build.inserts import filled, world_extents
 from dxfd.convert.build.means import PLAIN, Means
-from dxfd.convert.build.others import others
+from dxfd.convert.build.others import Others, others
 from dxfd.convert.build.ragged import Floats, Ints, Meshes, Paths
 from dxfd.convert.build.references import REFERENCES, references
 from dxfd.convert.build.winding import outward
@@ -105,8 +108,8 @@ class Blocks:
 
     def _gathered(self, name: str, depth: int, above: tuple[str, ...]) -> tuple[content.Solid, int]:
         """Return the faces of a block and those nested in it, and how many levels lie below it."""
-        if name in above or depth > self._means.limits.block_depth:
-            raise _NoSolidError  # told with the extents
+        if name in above or depth > self._means.limits.block_depth or name in self._without:
+            raise _NoSolidError  # told with the extents, or before
         known = self._solids.get(name)
         if known is not None:
             if depth + known[1] > self._means.limits.block_depth:
@@ -127,6 +130,7 @@ class Blocks:
                 if len(inner.faces):
                     found.append(content.laid_out(inner, where, row))
         if points > content.MOST_POINTS or (points and self._points > content.MOST_KEPT):
+            self._without.add(name)  # wherever it lies: the next one that holds it need not try
             raise _NoSolidError(
                 f"block {block.name!r}: its faces, or those of all blocks, are too many: references to it are boxes"
             )
@@ -205,15 +209,17 @@ class Blocks:
         """Yield the geometry of a chunk's entities; texts and points are no part of a block's extents."""
         metres, tolerance_m = self._metres, self._means.tolerance_m
         along = thick.thickness(chunk, metres)
+
+        def large(entity: int) -> None:
+            self._tell(chunk, {entity: (bounds.REASON, bounds.words(self._means.limits))}, number_of, owner)
+
         for kind in (*PATH_KINDS, *FACE_KINDS):
             members = of(kind)
             if not len(members):
                 continue
-            made = (
-                polylines(chunk, members, metres, tolerance_m) if kind == "POLYLINE"
-                else (simple(kind, group(chunk, members), metres, tolerance_m),)
-            )  # fmt: skip
-            for shape in made:
+            for shape in chain.from_iterable(
+                in_halves(partial(_made, chunk, kind, metres, tolerance_m), members, large)
+            ):
                 if along is None:
                     yield shape
                 elif isinstance(shape, Meshes):
@@ -223,12 +229,19 @@ class Blocks:
                     yield _moved(shape, along)
                     yield from content.thick_paths(shape, along)
         kinds = [kind for kind in chunk.kinds if kind not in COLUMNAR and kind not in REFERENCES and kind not in _FRAME]
-        rest = others(chunk, kinds, of, self._codec, metres, self._means)
-        self._tell(chunk, rest.failed, number_of, owner)
-        yield from rest.paths
-        yield from rest.meshes
-        yield from content.boxed(rest.paths, rest.boxed)
-        yield from (part.outlines() for part in rest.areas)
+        for kind in kinds:
+            members = of(kind)
+            if not len(members):
+                continue
+            for rest in in_halves(partial(self._others, chunk, kind), members, large):
+                self._tell(chunk, rest.failed, number_of, owner)
+                yield from rest.paths
+                yield from rest.meshes
+                yield from content.boxed(rest.paths, rest.boxed)
+                yield from (part.outlines() for part in rest.areas)
+
+    def _others(self, chunk: Chunk, kind: str, members: Ints) -> Others:
+        return others(chunk, [kind], lambda _: members, self._codec, self._metres, self._means)
 
     def _tell(
         self, chunk: Chunk, failed: dict[int, tuple[str, str]], number_of: Ints, owner: list[Definition | None]
@@ -300,6 +313,14 @@ def elsewhere(blocks: Group, names: list[str], codec: str) -> Iterator[str]:
 def twice(name: str) -> str:
     """Return what is told of a block that is defined once more."""
     return f"block {name!r} is defined more than once: the first definition counts, what the others hold is left out"
+
+
+def _made(
+    chunk: Chunk, kind: str, metres: float, tolerance_m: float, members: Ints
+) -> tuple[Paths | Meshes, ...]:  # fmt: skip
+    if kind == "POLYLINE":
+        return polylines(chunk, members, metres, tolerance_m)
+    return (simple(kind, group(chunk, members), metres, tolerance_m),)
 
 
 def _widen(shape: Paths | Meshes, number_of: Ints, owner: list[Definition | None]) -> None:

@@ -18,6 +18,7 @@ from dxfd.convert.build.frame import to_world
 from dxfd.convert.build.inserts import Placed
 from dxfd.convert.build.portable import THINNEST_M
 from dxfd.convert.build.ragged import Floats, Ints, Meshes, Paths
+from dxfd.convert.keys import tally
 
 MOST_POINTS: Final = 100_000
 """Of one block, those of nested ones included."""
@@ -113,8 +114,9 @@ def joined(solids: list[Solid]) -> Solid:
 
 def welded(solid: Solid) -> Solid:
     """Return it with equal points once, and without faces that have one twice."""
-    points, of = np.unique(np.round(solid.points, _DIGITS) + 0.0, axis=0, return_inverse=True)
-    faces = of.reshape(-1)[solid.faces]
+    points = np.round(solid.points, _DIGITS) + 0.0
+    first, of = tally(points)
+    points, faces = points[first], of[solid.faces]
     faces = faces[(faces != faces[:, [1, 2, 0]]).all(axis=1)]
     used, faces = np.unique(faces, return_inverse=True)
     return Solid(points[used], faces.reshape(-1, 3))

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from dxfd.convert.build.at_once import check
 from dxfd.convert.build.ragged import Bools, Floats, Ints, offsets, within
 
 TOLERANCE_M: Final = 0.005
@@ -16,14 +17,18 @@ MOST_CHORDS: Final = 4096
 
 
 def segments_for(radius: Floats, sweep: Floats, tolerance_m: float = TOLERANCE_M) -> Ints:
-    """Return (n,) chords needed: none of more than 45°, and never more than MOST_CHORDS of them."""
+    """Return (n,) chords needed: none of more than 45°, and never more than MOST_CHORDS of them.
+
+    Raises:
+        TooMuchAtOnceError: all together are too many.
+    """
     safe = np.maximum(np.abs(radius), 1e-9)
     step = 2.0 * np.arccos(np.clip(1.0 - tolerance_m / safe, -1.0, 1.0))
     step = np.minimum(step, _COARSEST)  # 0 for a radius beyond all measure: then as many as allowed
     chords = np.ceil(np.abs(sweep) / step - 1e-9)
-    return np.fmin(np.fmax(chords, 1), MOST_CHORDS).astype(
-        np.int64
-    )  # fmax: what overflowed to nan gets one, and is refused
+    chords = np.fmin(np.fmax(chords, 1), MOST_CHORDS)  # fmax: what overflowed to nan gets one, and is refused
+    check(int(chords.sum()))
+    return chords.astype(np.int64)
 
 
 def arcs(

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from dxfd.convert.build.at_once import check
 from dxfd.convert.build.blocks import Blocks
 from dxfd.convert.build.content import MOST_POINTS, Body, Solid, body, reach
 from dxfd.convert.build.inserts import Placed
@@ -38,8 +39,11 @@ class Natives:
             where: the references.
             names: distinct names of blocks.
             number: (n,) index into them.
+
+        Raises:
+            TooMuchAtOnceError: the different bodies have too many points.
         """
-        solids = [self._blocks.solid(name) for name in names]
+        solids = self._solids(names)
         points = np.array([0 if s is None else len(s.points) for s in solids], dtype=np.int64)[number]
         rows = np.flatnonzero((points > 0) & (where.cells <= MOST_POINTS // np.maximum(points, 1)))
         which = np.full(len(number), -1, dtype=np.int64)
@@ -50,6 +54,8 @@ class Natives:
         )[rows]
         rounded = np.round(asked, _DIGITS) + 0.0
         first, inverse = tally(rounded)
+        if len(first) > 1:  # a tree of 20,000 points took 1 MB at each of its sizes
+            check(int((points * where.cells)[rows[first]].sum()))
         which[rows] = inverse
         found = []
         for at in first.tolist():
@@ -57,6 +63,17 @@ class Natives:
             assert solid is not None  # noqa: S101  (it has points)
             found.append(self._body(names[int(number[rows[at]])], solid, rounded[at]))
         return which, found
+
+    def _solids(self, names: list[str]) -> list[Solid | None]:
+        found: list[Solid | None] = []
+        points = 0
+        for name in names:
+            solid = self._blocks.solid(name)
+            points += 0 if solid is None else len(solid.points)
+            if found:
+                check(points)
+            found.append(solid)
+        return found
 
     def _body(self, name: str, solid: Solid, asked: Floats) -> Body:
         key = name.upper(), tuple(asked[1:].tolist())

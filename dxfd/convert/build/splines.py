@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 
+from dxfd.convert.build.at_once import check
 from dxfd.convert.build.ragged import Bools, Floats, Ints, offsets, within
 
 HIGHEST_DEGREE: Final = 25
@@ -106,6 +107,9 @@ def flattened(splines: Splines, tolerance: float, most: int) -> tuple[Ints, Floa
         splines: the curves.
         tolerance: largest distance of a chord from the curve, in their unit.
         most: points of one curve; what takes more is left coarse.
+
+    Raises:
+        TooMuchAtOnceError: all together take too many.
     """
     n = len(splines.degree)
     first, second, row, span = _pieces(splines)
@@ -127,6 +131,8 @@ def flattened(splines: Splines, tolerance: float, most: int) -> tuple[Ints, Floa
         counts += np.bincount(row, ~split, n).astype(np.int64)
         crowded |= counts + 2 * np.bincount(row, split, n) > most
         split &= ~crowded[row] & (level < _LEVELS)
+        if n > 1:  # one alone is bounded by `most`
+            check(int(counts.sum()) + 2 * int(split.sum()))
         done.append((row[~split], first[~split], begin[~split]))
         row, span = np.repeat(row[split], 2), np.repeat(span[split], 2)
         first, second = _halves(first[split], middle[split]), _halves(middle[split], second[split])

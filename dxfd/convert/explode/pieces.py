@@ -213,7 +213,9 @@ def _packed(shop: Workshop, chunk: Chunk, head: Heads, entities: Ints, inherited
     return out
 
 
-def piece(shop: Workshop, chunk: Chunk, block: str, first: int, scale: float, layer: str, color: int) -> Piece:
+def piece(
+    shop: Workshop, chunk: Chunk, block: str, first: int, scale: float, layer: str, color: int, *, alone: bool = False
+) -> Piece:
     """Return what a stretch of a block's content becomes.
 
     Args:
@@ -224,6 +226,10 @@ def piece(shop: Workshop, chunk: Chunk, block: str, first: int, scale: float, la
         scale: factor of the reference.
         layer: of the reference: what lies on layer 0 lies there.
         color: of the reference, 0xRRGGBBAA: what is BYBLOCK has it.
+        alone: there is one entity, and it is too much by itself.
+
+    Raises:
+        TooMuchAtOnceError: the points are too many to be made at once.
     """
     head = _inherited(heads(chunk, shop.codec), layer)
     names = block_names(chunk, shop.codec)
@@ -239,7 +245,7 @@ def piece(shop: Workshop, chunk: Chunk, block: str, first: int, scale: float, la
     rule[bad] = -1
     if chunk.damage is not None:
         rule[chunk.owner[-1:]] = -1
-    large = bounds.too_large(chunk, shop.means.limits)
+    large = np.flatnonzero(~chunk.follower) if alone else bounds.too_large(chunk, shop.means.limits)
     large = large[rule[large] >= 0]
     rule[large] = -1
     flat = [replace(e, elevation_m=0.0, below_ceiling_m=None) for e in shop.chooser.elements]

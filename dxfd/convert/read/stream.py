@@ -291,3 +291,11 @@ def cut(chunk: Chunk, edges: list[int]) -> Iterator[Chunk]:
             tags, chunk.kinds, chunk.kind_of[first:last], chunk.follower[first:last], chunk.owner[first:last] - first,
             begin, following, chunk.damage if final else None,
         )  # fmt: skip
+
+
+def halves(chunk: Chunk) -> list[Chunk]:
+    """Return a chunk in two, nothing if there is but one entity with its followers in it."""
+    mains = np.flatnonzero(~chunk.follower)
+    if len(mains) < 2:
+        return []
+    return list(cut(chunk, [0, int(mains[len(mains) // 2]), chunk.count]))

@@ -27,12 +27,14 @@ class Batch(Struct, kw_only=True):
     tables: dict[str, list[pa.Table]] = field(default_factory=dict)
     checkpoint: Checkpoint
     entities: int = 0
+    bytes: int = 0
     whole: bool = True
 
     def add(self, table: str, rows: pa.Table) -> None:
         """Append rows of one database table."""
         if rows.num_rows:
             self.tables.setdefault(table, []).append(rows)
+            self.bytes += rows.nbytes
 
 
 class Writer:
