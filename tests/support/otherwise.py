@@ -63,7 +63,7 @@ def interrupted(options: ConvertOptions, number: int) -> str:
     def convert() -> Report:
         for run in range(_MOST_RUNS):
             try:
-                return pipeline.convert(again, on_event=lambda _: None, should_leave=_leaving(number % 3 + run))
+                return pipeline.convert(again, on_event=lambda _: None, should_leave=_leaving(number % 3 + run * run))
             except Left:
                 continue
         raise AssertionError("it never ends")

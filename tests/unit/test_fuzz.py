@@ -1,6 +1,10 @@
 """Drawings damaged at random, with a fixed seed: each ends in time as a report or an error of ours, and all adds up.
 
-DXFD_FUZZ sets how many (default 210), DXFD_FUZZ_SEED where to begin; DXFD_FUZZ_CORPUS=1 takes small real drawings as
+Even numbers damage bytes and lines, odd ones tags (long values, entities moved and retyped, extremes, marks, remarks)
+and forms (line ends, UTF-16, gzip, binary, code pages). Some are converted once more without the kernel, in tiny
+chunks, or with interruptions: the rows must be the same.
+
+DXFD_FUZZ sets how many (default 120), DXFD_FUZZ_SEED where to begin; DXFD_FUZZ_CORPUS=1 takes small real drawings as
 seeds, too. A failure prints the number of its input. `python -m tests.unit.test_fuzz BEGIN END` runs a piece, tells all
 that escapes, and says what became of the rest.
 """
@@ -33,13 +37,13 @@ from tests.support import convert as cv
 from tests.support import damage, forms, otherwise
 from tests.support.corpus import CORPUS
 
-COUNT = int(os.environ.get("DXFD_FUZZ", "210"))
+COUNT = int(os.environ.get("DXFD_FUZZ", "120"))
 SEED = int(os.environ.get("DXFD_FUZZ_SEED", "0"))
 LONGEST_S: Final = 30.0
 """Of processor time: these runs are the least of what a machine has to do."""
 MOST_MB: Final = 700
 """The peak while an input is converted: 130 MB are libraries, and foreign code for rare types takes its part."""
-AGAIN: Final = 12
+AGAIN: Final = 16
 """Of so many inputs of a kind one is converted again in each of the other ways."""
 HUGE = ("1000000000", "2147483647", "-1", "65535", "4294967296", "1e9")
 VALUES = (
@@ -159,11 +163,8 @@ def _chinese() -> bytes:
 
 def seeds() -> list[bytes]:
     """Return what is damaged: first those that numbers of earlier findings refer to."""
-    found = [_rich(), _thin(), _entities_only(), _rare(), _binary(), gzip.compress(_rare(), mtime=0), _chinese()]
-    if os.environ.get("DXFD_FUZZ_CORPUS") and CORPUS.is_dir():
-        real = sorted(p for p in CORPUS.rglob("*") if p.suffix.lower() == ".dxf" and 0 < p.stat().st_size < 40_000)
-        found += [path.read_bytes() for path in real]
-    return found
+    made = [_rich(), _thin(), _entities_only(), _rare(), _binary(), gzip.compress(_rare(), mtime=0), _chinese()]
+    return made + list(_real())
 
 
 def _aimed(data: bytes, rng: random.Random) -> bytes:
@@ -257,7 +258,16 @@ def _of_tags(rng: random.Random) -> bytes:
 
 @functools.cache
 def _texts() -> tuple[bytes, ...]:
-    return (_rich(), _thin(), _thin(), _entities_only(), _entities_only(), _rare(), _chinese())
+    return (_rich(), _thin(), _thin(), _entities_only(), _entities_only(), _rare(), _chinese(), *_real())
+
+
+@functools.cache
+def _real() -> tuple[bytes, ...]:
+    """Return small real drawings, if they are asked for."""
+    if not (os.environ.get("DXFD_FUZZ_CORPUS") and CORPUS.is_dir()):
+        return ()
+    found = sorted(p for p in CORPUS.rglob("*") if p.suffix.lower() == ".dxf" and 0 < p.stat().st_size < 40_000)
+    return tuple(path.read_bytes() for path in found)
 
 
 def _options(rng: random.Random) -> dict[str, object]:

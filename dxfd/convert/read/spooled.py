@@ -151,7 +151,8 @@ def _member(read: binary.Reader, at: int) -> Generator[bytes, None, int]:
     while data:
         at += len(data)
         while data and not unpack.eof:
-            yield unpack.decompress(data, _PIECE)
+            if piece := unpack.decompress(data, _PIECE):
+                yield piece
             data = unpack.unconsumed_tail
         if unpack.eof:
             return at - len(unpack.unused_data)
