@@ -20,7 +20,7 @@ from dxfd.convert.keys import tally
 from dxfd.convert.read.columns import Heads
 from dxfd.convert.read.stream import Chunk
 from dxfd.convert.scope import View
-from dxfd.convert.told import Told
+from dxfd.convert.told import LONGEST, Told
 from dxfd.convert.types import Found
 
 SKIPS: Final = frozenset(
@@ -185,7 +185,7 @@ def _notice(account: Account, chunk: Chunk, heads: Heads, entity: int, code: str
 def _row(code: str, severity: str, handle: str, line: int, kind: str, layer: str, message: str) -> dict[str, Any]:
     return {
         "code": code, "severity": severity, "handle": handle, "line": line, "entity_type": kind, "layer": layer,
-        "message": message[:500],
+        "message": message[:LONGEST],
     }  # fmt: skip
 
 

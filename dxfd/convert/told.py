@@ -11,6 +11,8 @@ from typing import Final
 
 MOST: Final = 1_000
 """Messages of a code."""
+LONGEST: Final = 500
+"""Characters of a message: a name may have a million."""
 
 
 class Told:
@@ -23,11 +25,12 @@ class Told:
     def resume(self, said: Iterable[tuple[str, str]]) -> None:
         """Take the (code, message) of an interrupted run."""
         for code, message in said:
-            self._said.setdefault(code, set()).add(message)
+            self._said.setdefault(code, set()).add(message[:LONGEST])
 
     def take(self, code: str, message: str) -> str:
         """Return what is to be told of a message: itself, that there are more, or "" for nothing."""
         said = self._said.setdefault(code, set())
+        message = message[:LONGEST]  # as it is written, and read again by a run that goes on
         if message in said or len(said) > self._most:
             return ""
         if len(said) == self._most:

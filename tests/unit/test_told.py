@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dxfd.convert.told import MOST, Told
+from dxfd.convert.told import LONGEST, MOST, Told
 from tests.support import convert as cv
 
 
@@ -24,6 +24,15 @@ def test_an_interrupted_run_goes_on_telling_where_it_was():
         second = Told(most=2)
         second.resume(("a", said) for said in before if said)
         assert before + [second.take("a", text) for text in texts[cut:]] == expected
+
+
+def test_a_long_message_is_told_once_whether_or_not_it_was_read_again():
+    long = "x" * LONGEST + "tail"
+    told = Told()
+    assert told.take("a", long) == long[:LONGEST]
+    later = Told()
+    later.resume([("a", long[:LONGEST])])
+    assert told.take("a", long) == later.take("a", long) == ""
 
 
 def test_a_drawing_that_misses_each_of_its_blocks_does_not_fill_the_issues(tmp_path):

@@ -19,12 +19,12 @@ from msgspec import Struct
 from dxfd.convert.build.at_once import TooMuchAtOnceError, check
 from dxfd.convert.build.portable import blobs, within_reach
 from dxfd.convert.build.ragged import Bools, Floats, Ints, offsets
-from dxfd.convert.explode.pieces import Piece, Workshop, piece
+from dxfd.convert.explode.pieces import Piece, Workshop, nested, piece
 from dxfd.convert.explode.places import References, Words, inside, laid_out, mixed, rigid, scale_of
 from dxfd.convert.explode.shelf import Shelf
 from dxfd.convert.keys import tally
 from dxfd.convert.read.source import Source
-from dxfd.convert.read.stream import Stream, halves
+from dxfd.convert.read.stream import Chunk, Stream, halves
 from dxfd.convert.region import OUTSIDE
 from dxfd.convert.types import Found
 
@@ -153,13 +153,11 @@ class Expander:
 
     def _large(self, cell: References) -> Iterator[Part]:
         """Go down into one reference: its own entities stretch by stretch, then the references in it."""
-        below: list[References] = []
-        zero = np.zeros(1, dtype=np.int64)
-        for made in self._read(*self._key(cell)[0]):
+        zero, key = np.zeros(1, dtype=np.int64), self._key(cell)[0]
+        for made in self._read(*key):
             yield self._joined([self._placed(made, cell, zero, zero)], [made], [1])
-            below.append(self._below(made, cell))
-        for references in below:
-            yield from self.parts(references)
+        for inner in self._nested(*key):  # read again: a block of a million references took 480 MB to keep them
+            yield from self.parts(self._below(inner, cell))
 
     def _levels(self, cells: References) -> Part:
         """Return all elements of some references, one level after the other.
@@ -188,7 +186,7 @@ class Expander:
                     used.append(made)
                     times.append(len(at))
                     if n := len(made.below):
-                        below.append((self._below(made, some), np.repeat(tops[at], n), np.repeat(at, n)))
+                        below.append((self._below(made.below, some), np.repeat(tops[at], n), np.repeat(at, n)))
             if not below:
                 break
             whole = _together([part[0] for part in below])
@@ -218,11 +216,8 @@ class Expander:
 
     def _read(self, block: int, scale: float, layer: int, color: int) -> Iterator[Piece]:
         """Yield the pieces of a block's content, read from the drawing."""
-        name = self._name(block)
-        extent = self._shop.index.get(name).extent.section(name)
-        stream = Stream(self._source, [extent], _CHUNK_BYTES, self._shop.means.limits)
-        first = 0
-        for whole in stream.chunks(stream.first_place(), PART):
+        name, first = self._name(block), 0
+        for whole in self._chunks(block):
             later = [whole]
             while later:
                 chunk = later.pop(0)
@@ -235,6 +230,22 @@ class Expander:
                     made = piece(self._shop, chunk, name, first, scale, self._name(layer), color, alone=True)
                 first += made.count
                 yield made
+
+    def _nested(self, block: int, scale: float, layer: int, color: int) -> Iterator[References]:
+        """Yield the references in a block's content that are exploded, stretch by stretch."""
+        del scale  # it is in the matrices of the references to the block
+        first = 0
+        for chunk in self._chunks(block):
+            found = nested(self._shop, chunk, self._name(block), first, self._name(layer), color)
+            first += int((~chunk.follower).sum())
+            if len(found):
+                yield found
+
+    def _chunks(self, block: int) -> Iterator[Chunk]:
+        name = self._name(block)
+        extent = self._shop.index.get(name).extent.section(name)
+        stream = Stream(self._source, [extent], _CHUNK_BYTES, self._shop.means.limits)
+        return stream.chunks(stream.first_place(), PART)
 
     # --- placing ----------------------------------------------------------------------------------------------------
 
@@ -265,10 +276,10 @@ class Expander:
             _times(made.ledger, cells, order),
         )  # fmt: skip
 
-    def _below(self, made: Piece, cells: References) -> References:
-        """Return the references in a piece at each of some references."""
-        m, n = len(cells), len(made.below)
-        inner, outer = made.below.take(np.tile(np.arange(n), m)), cells.take(np.repeat(np.arange(m), n))
+    def _below(self, below: References, cells: References) -> References:
+        """Return references in a block at each of some references to it."""
+        m, n = len(cells), len(below)
+        inner, outer = below.take(np.tile(np.arange(n), m)), cells.take(np.repeat(np.arange(m), n))
         step = np.einsum("nij,nkj->nki", outer.matrix[:, :, :3], inner.step)
         return References(
             inner.block, inside(outer.matrix, inner.matrix), inner.cells, inner.columns, step, inner.layer, inner.color,

@@ -252,14 +252,11 @@ def piece(
     builder = Builder(shop.codec, metres, grown, shop.means)
     built = builder.build(chunk, np.flatnonzero(rule >= 0), rule, flat, names)
     built.failed |= dict.fromkeys(large.tolist(), (bounds.REASON, bounds.words(shop.means.limits)))
-    place = (np.cumsum(~chunk.follower) - 1 + first).astype(np.uint64) + np.uint64(1)
+    place = _places(chunk, first)
     account = settle(chunk, view, (true_names, names[1]), (words, of), built, bad, Told())
     made = _elements(shop, chunk, view.head, rule, built, place, color)
     at = built.entity
-    below = references(
-        shop, chunk, view.head, exploded, names, ordinal=place[exploded],
-        layout=np.zeros(len(exploded), dtype=np.int64), inherited=color,
-    )  # fmt: skip
+    below = _below(shop, chunk, view.head, exploded, names, place, color)
     held = _held(shop, chunk, at, exploded)
     called = shop.true_names.get(block.upper(), block)
     text = pa.array([name or called for name in true_names], type=pa.string())
@@ -273,6 +270,28 @@ def piece(
          account.issues],
         bodies.points.nbytes + bodies.faces.nbytes + 200 * len(at) + 400 * len(exploded) + held.nbytes + _PIECE_BYTES,
     )  # fmt: skip
+
+
+def nested(shop: Workshop, chunk: Chunk, block: str, first: int, layer: str, color: int) -> References:
+    """Return the references in a stretch of a block's content that are exploded: `below` of its piece, see there."""
+    head, names = _inherited(heads(chunk, shop.codec), layer), block_names(chunk, shop.codec)
+    nothing = np.zeros(chunk.count, dtype=np.int64)
+    exploded, _ = _fates(shop, chunk, head, names, block, (nothing.copy(), ([""], nothing)))
+    return _below(shop, chunk, head, exploded, names, _places(chunk, first), color)
+
+
+def _below(
+    shop: Workshop, chunk: Chunk, head: Heads, exploded: Ints, names: tuple[list[str], Ints], place: Words, color: int
+) -> References:
+    return references(
+        shop, chunk, head, exploded, names, ordinal=place[exploded], layout=np.zeros(len(exploded), dtype=np.int64),
+        inherited=color,
+    )  # fmt: skip
+
+
+def _places(chunk: Chunk, first: int) -> Words:
+    """Return (E,) the place of entities in their block, from 1; `first`: of them before the chunk."""
+    return (np.cumsum(~chunk.follower) - 1 + first).astype(np.uint64) + np.uint64(1)
 
 
 _TOLD: Final = {

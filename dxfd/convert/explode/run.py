@@ -40,6 +40,7 @@ class Exploding:
     def __init__(self, source: Source, shop: Workshop, shelf: Shelf) -> None:
         self._shop = shop
         self._expander = Expander(source, shop, shelf)
+        self._last: tuple[Chunk, tuple[Ints, Ints]] | None = None
 
     def mark(
         self, chunk: Chunk, view: View, names: Names, rule: Ints, reasons: tuple[list[str], Ints]
@@ -53,7 +54,15 @@ class Exploding:
         return words, of
 
     def _chosen(self, chunk: Chunk, view: View, names: Names) -> tuple[Ints, Ints]:
-        """Return the references that are exploded, and those that are too large for it."""
+        """Return the references that are exploded, and those that are too large for it.
+
+        It is asked for when a chunk is sliced, again whether its slice is large, and for its parts.
+        """
+        if self._last is None or self._last[0] is not chunk:
+            self._last = chunk, self._choose(chunk, view, names)
+        return self._last[1]
+
+    def _choose(self, chunk: Chunk, view: View, names: Names) -> tuple[Ints, Ints]:
         at = {EXPLODED: 1, LIMIT: 2}
         fate = np.zeros(chunk.count, dtype=np.int64)
         explodable(self._shop.index, chunk, names, "", fate, at, np.zeros(chunk.count, dtype=np.int64))
