@@ -109,8 +109,8 @@ def _simple(kind: str, text: str, metres: float, means: Means) -> Shape | None:
     if kind == "LEADER":
         tags = plain.tagged(text)
         corners = tags.all(10)
-        if tags.first(72) == 1 and len(corners) > 2:
-            return None  # drawn as a curve through its points
+        if tags.first(72) == 1 and len(corners) > 2:  # drawn as a curve through its points
+            return _from_curve(fit_curve(corners, []), metres, means)
         return _line(corners, metres)
     if kind == "MLINE":
         return _mline(plain.tagged(text), text, metres)
@@ -157,9 +157,6 @@ def _through_ezdxf(kind: str, text: str, metres: float, means: Means) -> Shape:
         return Shape([(points, True) for points, _ in rings], filled=True)
     if kind in {"MULTILEADER", "MLEADER"}:
         return _from_multileader(entity, metres)
-    if kind == "LEADER":
-        curve = fit_curve([tuple(v) for v in entity.vertices], [])
-        return _from_curve(curve, metres, means)
     if kind not in _KNOWN or kind == "ACAD_PROXY_ENTITY":
         return _from_graphics(kind, entity, metres, means)
     return _from_primitives([entity], metres, means)
