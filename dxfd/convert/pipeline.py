@@ -590,8 +590,8 @@ class _Run:
             origin = np.where(view.paper[at, None], 0.0, origin)
         self.spool.add(built.center - origin, built.size)
         built = self.kept.settle(built, texts.guid)
-        batch.add("elements_meta", rows.meta(built, texts, rule[at], elements, first, same))
-        batch.add("element_transforms", rows.transforms(built, texts, first, origin))
+        batch.add("elements_meta", rows.meta(built, texts, rule[at], elements, same))
+        batch.add("element_transforms", rows.transforms(built, texts, origin))
         batch.add("base_geometries", rows.own_bodies(built, texts, first))
         new = self.shared.new(list(built.bodies))
         fresh = [body for key, body in built.bodies.items() if key in new]

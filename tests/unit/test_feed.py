@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import threading
 
 import pyarrow as pa
@@ -10,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dxfd.convert.native import feed as extension
+from dxfd.convert.types import Left, ResumePolicy
 from dxfd.convert.write import feed
 from dxfd.convert.write.database import Database
-from dxfd.errors import DxfdError
+from dxfd.errors import DxfdError, OutputDamagedError
 from tests.support import convert as cv
 
 pytestmark = pytest.mark.skipif(extension is None, reason="built without SQLite's headers")
@@ -126,3 +129,17 @@ def test_a_row_that_is_refused_takes_none_of_its_chunk_along(tmp_path):
         with pytest.raises(DxfdError, match="NOT NULL"):
             database.ingest("t", pa.table({"a": ["x", None]}))
         assert database.rows("SELECT a FROM t") == []
+
+
+@pytest.mark.parametrize("table", ["elements_meta", "element_transforms"])
+def test_a_batch_whose_rows_have_other_numbers_than_its_bodies_is_not_committed(tmp_path, table):
+    drawing = cv.write(tmp_path / "a.dxf", cv.drawing("".join(cv.line(k) for k in range(1, 200))))
+    asked = iter([None, "pause"])
+    with pytest.raises(Left):
+        cv.convert(drawing, batch_size=20, leave=lambda: next(asked, None))
+    partial = tmp_path / "a.db.partial"
+    with contextlib.closing(sqlite3.connect(partial, isolation_level=None)) as database:
+        database.execute(f"DELETE FROM {table} WHERE id = (SELECT MAX(id) FROM {table})")
+    with pytest.raises(OutputDamagedError, match=f"rows in {table}"):
+        cv.convert(drawing, batch_size=20, resume=ResumePolicy.RESUME)
+    assert not (tmp_path / "a.db").exists()

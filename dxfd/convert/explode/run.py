@@ -193,10 +193,8 @@ def tables(part: Part, held: pa.Table, elements: list[Any], first: int, frame: F
     built = frame.settle(built, texts.guid)
     order = np.argsort(held["row"].to_numpy(), kind="stable")
     return {
-        "elements_meta": rows.meta(built, texts, part.element, elements, first, frame.same),
-        "element_transforms": rows.transforms(
-            built, texts, first, np.where(paper[:, None], 0.0, frame.origin)
-        ),
+        "elements_meta": rows.meta(built, texts, part.element, elements, frame.same),
+        "element_transforms": rows.transforms(built, texts, np.where(paper[:, None], 0.0, frame.origin)),
         "base_geometries": rows.own_bodies(built, texts, first),
         "element_properties": rows.properties(held.take(pa.array(order)), texts, first),
         "_ledger": _ledger(part, frame),

@@ -60,9 +60,12 @@ class Constants(Struct, frozen=True):
     drawn: bool = False
 
 
-def meta(built: Built, texts: Texts, rule: Ints, rules: list[Element], first_id: int, same: Constants) -> pa.Table:
-    """Return rows of elements_meta, without the columns that are their defaults or empty for all."""
-    n = len(built.entity)
+def meta(built: Built, texts: Texts, rule: Ints, rules: list[Element], same: Constants) -> pa.Table:
+    """Return rows of elements_meta, without the columns that are their defaults or empty for all.
+
+    Nor with ids: SQLite numbers rows as they come, from 1. That takes an eighth less of the writer's time than to look
+    whether a given number is free. The writer sees to it that they are the numbers that bodies and boxes have.
+    """
     ruled = numbers(rule)
 
     def of_rule(values: list[str | None]) -> Any:
@@ -77,7 +80,6 @@ def meta(built: Built, texts: Texts, rule: Ints, rules: list[Element], first_id:
         rgba = pc.coalesce(texts.rgba, rgba) if same.drawn else pc.coalesce(rgba, texts.rgba)
     table = pa.table(
         {
-            "id": pa.array(np.arange(first_id, first_id + n)),
             "guid": texts.guid,
             "discipline": of_rule([r.discipline for r in rules]),
             "ifc_class": of_rule([r.ifc_class for r in rules]),
@@ -108,19 +110,17 @@ def _empty(column: Any) -> bool:
     return bool(column.null_count == len(column))
 
 
-def transforms(built: Built, texts: Texts, first_id: int, origin: Floats) -> pa.Table:
+def transforms(built: Built, texts: Texts, origin: Floats) -> pa.Table:
     """Return rows of element_transforms; centres are shifted by the origin so that single precision holds them.
 
     Args:
         built: the elements.
         texts: their identifiers.
-        first_id: id of the first.
         origin: (3,), or (n, 3) where it is not the same for all.
     """
-    n = len(built.entity)
     center = built.center - origin
     length = pa.array(built.length, mask=~np.isfinite(built.length))
-    columns: dict[str, Any] = {"id": pa.array(np.arange(first_id, first_id + n)), "guid": texts.guid}
+    columns: dict[str, Any] = {"guid": texts.guid}
     for k, axis in enumerate("xyz"):
         columns[f"center_{axis}"] = np.ascontiguousarray(center[:, k])
     for k, axis in enumerate("xyz"):

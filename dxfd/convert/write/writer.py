@@ -17,6 +17,7 @@ from msgspec import Struct, field
 from dxfd import faults
 from dxfd.convert.write.database import Database
 from dxfd.convert.write.output import Checkpoint, write_checkpoint
+from dxfd.errors import OutputDamagedError
 
 _POLL_S: Final = 0.2
 
@@ -116,6 +117,7 @@ class Writer:
                 for rows in _joined(parts):
                     database.ingest(table, rows)
             if batch.whole:
+                _check_numbers(database, batch.checkpoint.elements_written)
                 faults.point("write.rows")
                 write_checkpoint(database, batch.checkpoint)
                 faults.point("write.commit")
@@ -136,6 +138,18 @@ def _joined(parts: list[pa.Table]) -> Iterator[pa.Table]:
     """Yield the parts, neighbours with the same columns as one: each ingest waits for the interpreter's lock twice."""
     for _, same in groupby(parts, key=lambda part: part.schema):
         yield pa.concat_tables(list(same))
+
+
+def _check_numbers(database: Database, elements: int) -> None:
+    """See to it that SQLite has numbered the elements as their bodies and boxes are.
+
+    Raises:
+        OutputDamagedError: the output is not as this conversion left it.
+    """
+    for table in ("elements_meta", "element_transforms"):
+        ((last,),) = database.rows(f"SELECT IFNULL(MAX(id), 0) FROM {table}")
+        if last != elements:
+            raise OutputDamagedError(f"{database.path} is damaged: {last} rows in {table}, not {elements}")
 
 
 def _rollback(database: Database) -> None:
