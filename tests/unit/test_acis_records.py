@@ -14,6 +14,8 @@ from ezdxf.render import forms
 from ezdxf.tools.crypt import encode
 
 from dxfd.convert.build import acis, acis_extents, sab, sat
+from dxfd.convert.build.budget import OutOfTimeError, bounded, unbounded
+from dxfd.convert.types import Limits
 from tests.support import convert as cv
 from tests.unit.test_convert_curved_bodies import HEAD, Body, Z, circle, close
 
@@ -224,3 +226,41 @@ def test_a_drawing_of_binary_bodies_is_told_without_ezdxf(tmp_path):
     doc.saveas(tmp_path / "in.dxf")
     run = cv.convert(tmp_path / "in.dxf", templates=cv.rules(tmp_path / "r.toml"))
     assert sizes(run) == [(1, 1, 1)]
+
+
+def test_a_picture_kept_for_a_body_is_not_the_body(tmp_path):
+    doc = ezdxf.new("R2013")
+    doc.header["$INSUNITS"] = 6
+    solid = doc.modelspace().add_3dsolid()
+    solid.sab = binary()
+    doc.saveas(tmp_path / "in.dxf")
+    end = cv.tag(0, "ENDSEC") + cv.tag(0, "EOF")
+    picture = ((320, solid.dxf.handle), (2, "Thumbnail_Data"), (280, 15), (94, 4), (310, "89504E47"))
+    text = (tmp_path / "in.dxf").read_text()
+    assert text.endswith(end)
+    found = cv.tag(0, "ACDSRECORD") + "".join(cv.tag(*pair) for pair in picture)
+    source = cv.write(tmp_path / "two.dxf", text.removesuffix(end) + found + end)
+    run = cv.convert(source, templates=cv.rules(tmp_path / "r.toml"))
+    assert sizes(run) == [(1, 1, 1)]
+    source = cv.write(tmp_path / "bad.dxf", text.replace("310\n", "310\nxy", 1))
+    (row,) = cv.convert(source, templates=cv.rules(tmp_path / "r.toml")).report.ledger
+    assert (row.outcome, row.reason) == ("error", "faulty_entity")
+
+
+def test_a_body_of_too_many_characters_is_told_and_passed_over(tmp_path):
+    limits = Limits(entity_vertices=1000)
+    line = f"name_attrib-gen-attrib $-1 -1 $-1 $-1 $0 @240 {'x' * 240} #"
+    lines = [*cube(), *[line] * 400]
+    (row,) = convert(tmp_path, list(encode(lines)), limits=limits).report.ledger
+    assert (row.outcome, row.reason) == ("skipped", "entity_too_large")
+
+
+def test_what_is_read_once_for_all_entities_is_not_the_time_of_one():
+    def spend(seconds: float) -> None:
+        end = time.process_time() + seconds
+        while time.process_time() < end:
+            pass
+
+    bounded(0.1, lambda: unbounded(lambda: spend(0.3)))
+    with pytest.raises(OutOfTimeError):
+        bounded(0.1, lambda: (unbounded(lambda: spend(0.02)), spend(2.0)))

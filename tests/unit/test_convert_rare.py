@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import time
 import tracemalloc
 
 import ezdxf
@@ -435,6 +437,19 @@ def test_unknown_types_are_told_with_their_class_and_application(tmp_path):
     ((message,),) = found.rows("SELECT message FROM conversion_issues WHERE code = 'unknown_type'")
     assert "AeccDbPipe" in message
     assert "AeccNetwork" in message
+
+
+def test_proxy_graphics_of_many_lines_are_a_box_in_the_time_of_their_number(tmp_path):
+    lines = b"".join(struct.pack("<3i6d", 60, 6, 2, k, 0, 0, k, 1, 0) for k in range(10_500))
+    data = struct.pack("<2i", 8 + len(lines), 10_500) + lines
+    head = cv.entity("ACAD_PROXY_ENTITY", (100, "AcDbEntity"), (100, "AcDbProxyEntity"), (90, 498), (91, 500))
+    pieces = "".join(cv.tag(310, data[k : k + 127].hex()) for k in range(0, len(data), 127))
+    text = cv.drawing(head + cv.tag(92, len(data)) + pieces, head=cv.header(insunits=6))
+    began = time.process_time()
+    found = convert(tmp_path, cv.write(tmp_path / "proxy.dxf", text))
+    assert time.process_time() - began < 10
+    assert reasons(found) == {("ACAD_PROXY_ENTITY", "element", "box_only")}
+    assert boxes(found)[0][:2] == (0, 0) and boxes(found)[0][3:5] == (10_499, 1)
 
 
 def test_rare_types_give_the_same_rows_in_batches_of_any_size(tmp_path):

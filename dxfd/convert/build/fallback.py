@@ -15,6 +15,7 @@ import numpy as np
 from msgspec import Struct, field
 
 from dxfd.convert.build import acis, acis_extents, plain, sab, sat
+from dxfd.convert.build.budget import unbounded
 from dxfd.convert.build.fitted import fit_curve
 from dxfd.convert.build.means import PLAIN, Means
 from dxfd.convert.build.ragged import Floats, Ints
@@ -28,6 +29,8 @@ _KNOWN: Final = frozenset(
 )  # fmt: skip
 _TEXT_PER_VERTEX: Final = 20
 """Characters that ezdxf is given for each vertex that an entity may have: it takes 35 bytes of memory for each."""
+_BODY_PER_VERTEX: Final = 100
+"""Characters (or bytes) of a body for each vertex that an entity may have: it takes 14 bytes of memory for each."""
 BOX_ONLY: Final = "box_only"
 """Reason of elements that are the box of something that is not read in full."""
 
@@ -184,9 +187,12 @@ def _line(corners: Iterable[Any], metres: float) -> Shape:
 def _from_body(kind: str, text: str, metres: float, means: Means) -> Shape:
     handle = next((value.strip() for code, value in plain.pairs(text) if code == 5), "")
     lines = sat.sat_lines(plain.pairs(text))
-    data = b"" if lines else means.body(handle)
+    data = b"" if lines else unbounded(lambda: means.body(handle))
     if not lines and not data:
         raise NoGeometryError("acis_not_read", f"{kind} {handle}: its body is not in the drawing")
+    size, most = len(data) or sum(map(len, lines)), means.limits.entity_vertices * _BODY_PER_VERTEX
+    if size > most:
+        raise NoGeometryError("entity_too_large", f"{kind}: a body of {size} characters, more than {most}")
     body = sat.records(lines) if lines else sab.records(data)
     del lines, data
     try:
@@ -205,7 +211,9 @@ def _from_body(kind: str, text: str, metres: float, means: Means) -> Shape:
 
 
 def _box(points: Floats, note: str = "") -> Shape:
-    return Shape([(_checked(points), False)], boxed=True, note=note)
+    """Return the box of points by two of its corners: of many thousand no line is drawn."""
+    checked = _checked(points)
+    return Shape([(np.array([checked.min(axis=0), checked.max(axis=0)]), False)], boxed=True, note=note)
 
 
 def _from_multileader(entity: Any, metres: float) -> Shape:
@@ -231,7 +239,7 @@ def _from_graphics(kind: str, entity: Any, metres: float, means: Means) -> Shape
     if kind == "ACAD_PROXY_ENTITY":
         subclass = getattr(entity, "acdb_proxy_entity", None)
         number = int(subclass.get_first_value(91, 0)) if subclass is not None else 0
-    words = means.application(kind, number)
+    words = unbounded(lambda: means.application(kind, number))
     name = f"{kind} ({words})" if words else kind
     if not getattr(entity, "proxy_graphic", None):
         raise NoGeometryError("unknown_type", f"{name} keeps no graphics of its own in the drawing")
@@ -250,7 +258,9 @@ def _from_primitives(entities: Iterable[Any], metres: float, means: Means) -> Sh
     rings: list[tuple[Floats, bool]] = []
     words: list[tuple[Floats, bool]] = []
     meshes: list[Any] = []
+    total = 0
     for entity in entities:
+        before = len(rings)
         primitive = disassemble.make_primitive(entity)
         if entity.dxftype() in {"TEXT", "MTEXT", "ATTRIB", "ATTDEF"}:  # their size is a matter of fonts
             words.append((np.array([tuple(entity.dxf.insert)]) * metres, False))
@@ -262,7 +272,8 @@ def _from_primitives(entities: Iterable[Any], metres: float, means: Means) -> Sh
             points = np.array([tuple(v) for v in primitive.vertices()], dtype=np.float64).reshape(-1, 3)
             if len(points):
                 rings.append((points * metres, False))
-        if sum(len(points) for points, _ in rings) > means.limits.entity_vertices:
+        total += sum(len(points) for points, _ in rings[before:])
+        if total > means.limits.entity_vertices:
             raise NoGeometryError("too_many_vertices")
     if meshes and not rings:
         return _from_meshes(meshes, metres, means)

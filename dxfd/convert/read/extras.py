@@ -23,6 +23,8 @@ _LARGEST_CLASSES: Final = 4 << 20
 """Bytes of the section that are read; drawings of many applications have 50 KB."""
 _CHUNK_BYTES = 1 << 20
 _LARGEST_BODY = 64 << 20
+_THUMBNAIL: Final = b"Thumbnail_Data"
+"""What else is kept by handles: a picture of what the body looks like."""
 
 
 class Applications:
@@ -73,7 +75,11 @@ class Bodies:
         self._places: dict[str, tuple[int, int]] | None = None
 
     def of(self, handle: str) -> bytes:
-        """Return the data of an entity; empty if there is none."""
+        """Return the data of an entity; empty if there is none, or more than 64 MB.
+
+        Raises:
+            ValueError: it is damaged.
+        """
         if self._places is None:
             self._places = dict(self._index())
         place = self._places.get(handle.upper().lstrip("0"))
@@ -83,8 +89,8 @@ class Bodies:
         parts = [tags.value(i).strip() for i, code in enumerate(tags.code.tolist()) if code == 310]
         try:
             return binascii.unhexlify(b"".join(parts))
-        except binascii.Error:
-            return b""
+        except binascii.Error as error:
+            raise ValueError(f"the binary data of {handle} are no hexadecimal numbers") from error
 
     def _index(self) -> list[tuple[str, tuple[int, int]]]:
         out: list[tuple[str, tuple[int, int]]] = []
@@ -94,8 +100,9 @@ class Bodies:
                 continue
             tags = chunk.tags
             kind = chunk.kinds.index("ACDSRECORD")
-            ends = [*tags.tag_start[tags.entity_tag].tolist(), tags.consumed]
             base = chunk.place.offset
+            end = chunk.next.offset - base if chunk.passed_over else tags.consumed
+            ends = [*tags.tag_start[tags.entity_tag].tolist(), end]
             bounds = [*tags.entity_tag.tolist(), len(tags.code)]
             codes = tags.code.tolist()
             for entity, number in enumerate(chunk.kind_of.tolist()):
@@ -103,7 +110,8 @@ class Bodies:
                     continue
                 members = range(bounds[entity], bounds[entity + 1])
                 handle = next((tags.value(i) for i in members if codes[i] == 320), b"")
-                if handle and any(codes[i] == 310 for i in members):
+                picture = any(codes[i] == 2 and tags.value(i).strip() == _THUMBNAIL for i in members)
+                if handle and not picture and any(codes[i] == 310 for i in members):
                     name = handle.strip().decode("ascii", "replace").upper().lstrip("0")
                     out.append((name, (base + ends[entity], ends[entity + 1] - ends[entity])))
         return out
