@@ -185,8 +185,7 @@ def load(database: Database, packed: Packed) -> None:
         _write_nodes(database, np.arange(first + at, first + at + many), packed.nodes(at, many))
     for at in range(0, packed.count, 1 << 17):
         nodes = packed.leaf_of[at : at + (1 << 17)].astype(np.int64) + first
-        ids = np.arange(at + 1, at + 1 + len(nodes))
-        database.ingest("elements_rtree_rowid", pa.table({"rowid": ids, "nodeno": nodes}))
+        database.ingest("elements_rtree_rowid", pa.table({"nodeno": nodes}))  # SQLite numbers them from 1, as their ids
     _load_upper(database, np.arange(first, first + packed.leaves), packed.boxes)
 
 
