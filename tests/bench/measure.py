@@ -29,7 +29,11 @@ class Usage:
 
 
 def measure(argv: list[str], log: Path) -> Usage:
-    """Run a command to its end; raises with its last words when it fails."""
+    """Run a command to its end; raises with its last words when it fails.
+
+    What others have written goes to the disk before: gigabytes of the run before are not waited for within this one.
+    """
+    os.sync()
     began = time.monotonic()
     with log.open("wb") as out:
         child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)

@@ -47,13 +47,15 @@ def _processes(results: Results) -> Iterator[str]:
         yield f"| {name} | {usage.wall_s:.2f} | {runs} | {_cpu_and_memory(usage)} | {_ratio(ours, usage)} |"
     if results.large:
         yield from ("", f"## {results.large_entities:,} entities", "")
-        yield "| program | wall s | CPU s | peak RSS MB | dxfd is faster by |"
-        yield "|---|---:|---:|---:|---:|"
+        yield "| program | wall s | runs | CPU s | peak RSS MB | dxfd is faster by |"
+        yield "|---|---:|---|---:|---:|---:|"
         large = results.large["dxfd convert"]
         for name, usage in results.large.items():
-            yield f"| {name} | {usage.wall_s:.2f} | {_cpu_and_memory(usage)} | {_ratio(large, usage)} |"
+            runs = ", ".join(f"{run.wall_s:.2f}" for run in results.large_runs[name])
+            yield f"| {name} | {usage.wall_s:.2f} | {runs} | {_cpu_and_memory(usage)} | {_ratio(large, usage)} |"
+        longer = large.wall_s / ours.wall_s
         growth = large.peak_rss_bytes / ours.peak_rss_bytes
-        yield from ("", f"Peak memory against {results.entities:,} entities: × {growth:.2f}")
+        yield from ("", f"Against {results.entities:,} entities: time × {longer:.2f}, peak memory × {growth:.2f}")
 
 
 def _cpu_and_memory(usage: Usage) -> str:

@@ -47,6 +47,7 @@ class Results:
     processes: dict[str, Usage] = field(default_factory=dict)
     runs: dict[str, list[Usage]] = field(default_factory=dict)
     large: dict[str, Usage] = field(default_factory=dict)
+    large_runs: dict[str, list[Usage]] = field(default_factory=dict)
     large_entities: int = 0
     stages: dict[str, Any] = field(default_factory=dict)
     checkpoints: dict[str, float] = field(default_factory=dict)
@@ -79,12 +80,12 @@ class Bench:
             made.rename(path)
         return path
 
-    def compare(self, source: Path, rounds: int, *, with_ezdxf: bool) -> dict[str, list[Usage]]:
+    def compare(self, source: Path, rounds: int, *, with_ezdxf: bool, ogr_rounds: int = 99) -> dict[str, list[Usage]]:
         """Run the programs in turns and return each one's runs."""
         runs: dict[str, list[Usage]] = {}
         for number in range(rounds):
             self._one(runs, "dxfd convert", lambda: self._dxfd(source))
-            if self.ogr is not None:
+            if self.ogr is not None and number < ogr_rounds:
                 self._one(runs, "ogr2ogr -f GPKG", lambda: self._ogr2ogr(source))
             if with_ezdxf and number == 0:  # it takes minutes and varies little
                 self._one(runs, "ezdxf.readfile", lambda: self._ezdxf(source))
@@ -174,9 +175,9 @@ def run(arguments: argparse.Namespace, folder: Path) -> Results:
     bench.look_inside(source)
     if arguments.large:
         results.large_entities = LARGE
-        results.large = {
-            name: runs[0] for name, runs in bench.compare(bench.drawing(LARGE), 1, with_ezdxf=False).items()
-        }
+        large = bench.drawing(LARGE)
+        results.large_runs = bench.compare(large, arguments.rounds, with_ezdxf=False, ogr_rounds=1)
+        results.large = {name: median(runs) for name, runs in results.large_runs.items()}
     if arguments.curves:
         bench.curves()
     if arguments.no_queue:
