@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,3 +116,17 @@ def test_a_longer_phrase_weighs_more() -> None:
     hits = index.find(tokens.split("CURTAIN WALL 风管"))
     assert hits[2].weight > hits[1].weight
     assert hits[4].weight > hits[3].weight
+
+
+@pytest.mark.parametrize(
+    "name", ["a-wall-" * 100_000, "".join(map(chr, range(0x4E00, 0x9F00))) * 10], ids=["words", "one run of CJK"]
+)
+def test_a_name_of_a_megabyte_takes_the_time_of_its_length(name: str) -> None:
+    index = WordIndex()
+    for owner, word in enumerate(("a wall full", "wall", "墙体", "一丁")):
+        index.add(word, owner)
+    words = tokens.split(name)
+    began = time.process_time()
+    found = index.find(words)
+    assert {hit.word for hit in found.values()} == ({"wall"} if name.isascii() else {"一丁"})
+    assert time.process_time() - began < 3.0  # 0.3 s; 20 s where each word copied those behind it

@@ -86,25 +86,26 @@ class WordIndex:
                 if phrase.parts[0].fullmatch(token) and _continues(phrase, words, at):  # type: ignore[union-attr]
                     note(phrase, at)
             if self._cjk and tokens.is_cjk(token):
-                for run in _runs(token, self._cjk_longest):
-                    for phrase in self._cjk.get(run, ()):
+                for run in self._runs(token):
+                    for phrase in self._cjk[run]:
                         note(phrase, at)
         return hits
+
+    def _runs(self, token: str) -> list[str]:
+        """Return the known words that are in a CJK token, by where they first begin; shorter ones first."""
+        size, longest = len(token), self._cjk_longest
+        places = ((i, j) for i in range(size) for j in range(i + 1, min(size, i + longest) + 1))
+        return list(dict.fromkeys(run for i, j in places if (run := token[i:j]) in self._cjk))
 
 
 def _continues(phrase: _Phrase, words: tuple[str, ...], at: int) -> bool:
     """Return whether the parts after the first follow at once."""
     if at + len(phrase.parts) > len(words):
         return False
-    for part, token in zip(phrase.parts[1:], words[at + 1 :], strict=False):
+    for part, token in zip(phrase.parts[1:], words[at + 1 : at + len(phrase.parts)], strict=True):
         if isinstance(part, re.Pattern):
             if not part.fullmatch(token):
                 return False
         elif part not in tokens.singulars(token):
             return False
     return True
-
-
-def _runs(token: str, longest: int) -> set[str]:
-    """Return the substrings of a CJK token, up to the longest word known."""
-    return {token[i:j] for i in range(len(token)) for j in range(i + 1, min(len(token), i + longest) + 1)}
