@@ -1,4 +1,4 @@
-"""What elements carry besides geometry, as name and value: block attributes, the words of texts, files of pictures."""
+"""What elements carry besides geometry: block attributes, words of texts, files of pictures, foreign types' classes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from dxfd.convert.build.fallback import KNOWN
+from dxfd.convert.build.geometry import COLUMNAR
 from dxfd.convert.build.ragged import Ints
-from dxfd.convert.read.attachments import DEFINED_BY, Attachments
+from dxfd.convert.build.references import REFERENCES
+from dxfd.convert.read.attachments import DEFINED_BY, PROXY, Attachments
 from dxfd.convert.read.columns import by_kind, group, of_kind
 from dxfd.convert.read.dictionaries import Dictionaries
 from dxfd.convert.read.encoding import character, decode
@@ -17,6 +20,8 @@ from dxfd.convert.read.stream import Chunk
 from dxfd.convert.xdata import extended
 
 _TEXTS: Final = ("TEXT", "MTEXT")
+_OWN: Final = COLUMNAR | KNOWN.difference({PROXY}).union(REFERENCES, ("VERTEX", "ATTRIB", "SEQEND"))
+"""Types of CAD programs themselves: what CLASSES says of them tells nothing."""
 _SIGNS: Final = r"\\[\\{}~PNX]"
 _SWITCHES: Final = r"\\[ACFHQTWacfhpqtw][^;\\{}]*;|\\[LlOoKk]|[{}]"
 _FORMAT: Final = re.compile(rf"{_SIGNS}|\\S[^;]*;|{_SWITCHES}")
@@ -36,7 +41,7 @@ def properties(
         chunk: the entities.
         elements: (n,) entities that became elements, growing.
         codec: of the drawing's text.
-        attachments: the files of its pictures.
+        attachments: the files of its pictures, the classes of its types.
         dictionaries: of the drawing, if extended data is kept too.
         first_row: number of the first element's row.
     """
@@ -80,6 +85,16 @@ def properties(
         handles = chunk.tags.strings(group(chunk, entities).tag_of(340)).to_pylist()
         for place, handle in zip(rank[entities].tolist(), handles, strict=True):
             for name, value in attachments.of(kind, handle.strip()):
+                owner.append(place)
+                names.append(name)
+                values.append(value)
+    for kind in sorted(set(chunk.kinds) - _OWN):
+        entities = of(kind)
+        if not len(entities):
+            continue
+        numbers = group(chunk, entities).integer(91) if kind == PROXY else np.zeros_like(entities)
+        for place, number in zip(rank[entities].tolist(), numbers.tolist(), strict=True):
+            for name, value in attachments.application(kind, number):
                 owner.append(place)
                 names.append(name)
                 values.append(value)

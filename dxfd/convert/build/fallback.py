@@ -23,10 +23,11 @@ from dxfd.convert.build.splines import Curve
 
 _BLANK: Final = frozenset({"OLEFRAME", "SUN"})
 """Types that have no place of their own."""
-_KNOWN: Final = frozenset(
+KNOWN: Final = frozenset(
     {"HATCH", "MPOLYGON", "SPLINE", "HELIX", "MESH", "IMAGE", "WIPEOUT", "LEADER", "MLINE", "MULTILEADER", "MLEADER",
      "VIEWPORT", "OLE2FRAME", *acis.KINDS, *plain.PLACED, *plain.UNDERLAYS, *plain.ENDLESS}
 )  # fmt: skip
+"""Types that are AutoCAD's own; of others what their application left of them is shown."""
 _TEXT_PER_VERTEX: Final = 20
 """Characters that ezdxf is given for each vertex that an entity may have: it takes 35 bytes of memory for each."""
 _BODY_PER_VERTEX: Final = 100
@@ -160,7 +161,7 @@ def _through_ezdxf(kind: str, text: str, metres: float, means: Means) -> Shape:
         return Shape([(points, True) for points, _ in rings], filled=True)
     if kind in {"MULTILEADER", "MLEADER"}:
         return _from_multileader(entity, metres)
-    if kind not in _KNOWN or kind == "ACAD_PROXY_ENTITY":
+    if kind not in KNOWN or kind == "ACAD_PROXY_ENTITY":
         return _from_graphics(kind, entity, metres, means)
     return _from_primitives([entity], metres, means)
 
@@ -241,11 +242,15 @@ def _from_graphics(kind: str, entity: Any, metres: float, means: Means) -> Shape
         number = int(subclass.get_first_value(91, 0)) if subclass is not None else 0
     words = unbounded(lambda: means.application(kind, number))
     name = f"{kind} ({words})" if words else kind
+    nothing = NoGeometryError("unknown_type", f"{name} keeps no graphics of its own in the drawing")
     if not getattr(entity, "proxy_graphic", None):
-        raise NoGeometryError("unknown_type", f"{name} keeps no graphics of its own in the drawing")
+        raise nothing
     from ezdxf.disassemble import recursive_decompose
 
-    found = _from_primitives(recursive_decompose(list(entity.virtual_entities())), metres, means)
+    try:
+        found = _from_primitives(recursive_decompose(list(entity.virtual_entities())), metres, means)
+    except NoGeometryError as error:
+        raise nothing if str(error) == "no_geometry" else error from None
     return Shape(
         found.rings, found.vertices, found.faces, boxed=found.boxed, note=f"{name} is told by its proxy graphics"
     )  # fmt: skip

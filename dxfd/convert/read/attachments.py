@@ -1,6 +1,7 @@
-"""The files that pictures show: image and underlay definitions of the OBJECTS section, by the handle (340) of entities.
+"""What stands elsewhere in the drawing about an entity: the file that a picture shows, the class of a foreign type.
 
-The section is searched when the first picture asks. Their frames are made in build/.
+Image and underlay definitions of the OBJECTS section by the handle (340) of entities, and CLASSES; each is searched
+when the first entity asks. Frames and proxy graphics are made in build/.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from dxfd.convert.read.encoding import decode, shortened
+from dxfd.convert.read.extras import Applications
 from dxfd.convert.read.search import length, objects
 from dxfd.convert.read.skim import Section
 from dxfd.convert.read.source import Source
@@ -21,14 +23,19 @@ DEFINED_BY: Final = {
 """Types of entities, and of the objects that name their files."""
 
 
+PROXY: Final = "ACAD_PROXY_ENTITY"
+"""An entity whose application was not there when the drawing was saved; it names its class by a number (91)."""
+
+
 class Attachments:
-    """The files of one drawing's pictures."""
+    """The files and classes of one drawing."""
 
     def __init__(self, source: Source, sections: list[Section], codec: str) -> None:
         self._source = source
         self._sections = sections
         self._codec = codec
         self._known: dict[str, dict[int, list[tuple[str, str]]]] = {}
+        self._applications = Applications(source, sections, codec)
 
     def of(self, kind: str, handle: bytes) -> list[tuple[str, str]]:
         """Return names and values of a picture's properties: its file as it is written, of underlays the page too."""
@@ -39,6 +46,14 @@ class Attachments:
         if kind not in self._known:
             self._known[kind] = self._read(kind)
         return self._known[kind].get(number, [])
+
+    def application(self, kind: str, number: int) -> list[tuple[str, str]]:
+        """Return names and values of a foreign type's properties: class and application, of a proxy its type too."""
+        found = self._applications.find(kind, number)
+        if found is None:
+            return []
+        told = [("application.class", found.name), ("application.name", found.application)]
+        return [("application.type", found.kind), *told] if kind == PROXY else told
 
     def _read(self, kind: str) -> dict[int, list[tuple[str, str]]]:
         names = {1: "image.path"} if kind == "IMAGE" else {1: "underlay.path", 2: "underlay.page"}

@@ -9,6 +9,8 @@ import binascii
 from itertools import pairwise
 from typing import Final
 
+from msgspec import Struct
+
 from dxfd.convert.read.encoding import decode, shortened
 from dxfd.convert.read.skim import Section
 from dxfd.convert.read.source import Source
@@ -27,6 +29,14 @@ _THUMBNAIL: Final = b"Thumbnail_Data"
 """What else is kept by handles: a picture of what the body looks like."""
 
 
+class Class(Struct, frozen=True):
+    """What CLASSES says of a type: its DXF name, the name of its class, and the application that knows it."""
+
+    kind: str
+    name: str
+    application: str
+
+
 class Applications:
     """Which application each type that is not AutoCAD's own belongs to, by the CLASSES section."""
 
@@ -34,19 +44,26 @@ class Applications:
         self._source = source
         self._section = next((s for s in sections if s.name == "CLASSES"), None)
         self._codec = codec
-        self._by_name: dict[str, str] | None = None
-        self._in_order: list[str] = []
+        self._by_name: dict[str, Class] | None = None
+        self._in_order: list[Class] = []
 
     def of(self, kind: str, number: int) -> str:
         """Return words about a type's class, or about that of a proxy by its number; "" if nothing is said."""
+        if (found := self.find(kind, number)) is None:
+            return ""
+        words = f"class {found.name} of {found.application!r}"
+        return words if found.kind.upper() == kind else f"{found.kind}, {words}"
+
+    def find(self, kind: str, number: int) -> Class | None:
+        """Return a type's class, or that of a proxy by its number; None if nothing is said."""
         if self._by_name is None:
             self._by_name = self._read()
         if number >= _FIRST_CLASS and number - _FIRST_CLASS < len(self._in_order):
             return self._in_order[number - _FIRST_CLASS]
-        return self._by_name.get(kind, "")
+        return self._by_name.get(kind)
 
-    def _read(self) -> dict[str, str]:
-        found: dict[str, str] = {}
+    def _read(self) -> dict[str, Class]:
+        found: dict[str, Class] = {}
         if self._section is None:
             return found
         size = min(self._section.end - self._section.start, _LARGEST_CLASSES)
@@ -60,9 +77,9 @@ class Applications:
                 for i in range(first + 1, last)
                 if codes[i] in _NAMES
             }
-            words = f"class {said.get(2, '?')} of {said.get(3, '?').split('|')[0].strip()!r}"
-            self._in_order.append(f"{said.get(1, '?')}, {words}")
-            found.setdefault(said.get(1, "").upper(), words)
+            one = Class(said.get(1, "?"), said.get(2, "?"), said.get(3, "?").split("|")[0].strip())
+            self._in_order.append(one)
+            found.setdefault(one.kind.upper(), one)
         return found
 
 
