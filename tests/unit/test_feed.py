@@ -73,7 +73,7 @@ def test_whatever_the_columns_hold_the_rows_are_those_of_adbc(rows, start, count
     with cv.fast_folder() as name, pytest.MonkeyPatch.context() as monkeypatch:
         whole = columns(rows)
         null_words = whole.drop(["coded"]).append_column("coded", coded_by_null_words([row[4] for row in rows]))
-        tables = [whole.slice(start, count), null_words, pa.concat_tables([whole, whole]), whole.select(["word"])]
+        tables = [whole.slice(start, count), null_words, pa.concat_tables([whole, null_words]), whole.select(["word"])]
         folder = cv.Path(name)
         fed = kept(folder, tables, fed=True, monkeypatch=monkeypatch)
         assert fed == kept(folder, tables, fed=False, monkeypatch=monkeypatch)
