@@ -12,7 +12,8 @@ import pytest
 from ezdxf import colors as ezcolors
 from ezdxf.entities.geodata import EPSG_3395
 
-from dxfd.convert.build.colors import palette
+from dxfd.convert.build.colors import palette, shown
+from dxfd.convert.read.skim import Layer
 from dxfd.convert.types import Advanced, Began, Colors, HiddenLayers, Left, ResumePolicy
 from dxfd.errors import ResumeImpossibleError
 from tests.support import convert as cv
@@ -117,6 +118,21 @@ def coloured(tmp_path) -> Path:
 
 def parts(rgba: str) -> tuple[int, ...]:
     return tuple(round(255 * float(part)) for part in rgba.split(","))
+
+
+@pytest.mark.parametrize(
+    ("code", "transparency", "wanted"),
+    [
+        (0, 0x01000000, (0x102030, 77)),
+        (0, 0x02000040, (0x102030, 0x40)),
+        (1, 0x01000000, (0xFF0000, 77)),
+        (256, 0, (0x00FF00, 127)),
+    ],
+    ids=["all of the block", "colour of the block", "transparency of the block", "all of the layer"],
+)
+def test_what_is_byblock_is_the_references(code, transparency, wanted):
+    layer = Layer(name="A", color=3, alpha=127)
+    assert shown(code, transparency, layer, (0x102030, 77)) == wanted
 
 
 def test_an_entity_has_its_own_colour_or_its_layers(coloured, rules):

@@ -65,6 +65,7 @@ CASES = {
     "leader that is a curve": (
         cv.entity("LEADER", (72, 1), *at(10, 0, 0), *at(10, 1, 4), *at(10, 8, 0)), (0, 0, 0), (8, 4.34, 0)
     ),
+    "line of R9 in space": (cv.entity("3DLINE", *at(10, 1, 2, 3), *at(11, 4, 5, 6)), (1, 2, 3), (4, 5, 6)),
     "curve-fit": (
         polyline(2, vertex(0, 0, 0, 2, (42, 1)), vertex(2, 0, 0, 1, (42, -1)), vertex(4, 0, 0, 2)),
         (0, -1, 2), (4, 1, 2),

@@ -10,8 +10,9 @@ import ezdxf
 import numpy as np
 import pytest
 from ezdxf.acis.api import body_from_mesh, export_dxf
-from ezdxf.math import fit_points_to_cad_cv
+from ezdxf.math import Vec2, fit_points_to_cad_cv
 from ezdxf.render import forms
+from ezdxf.render.mleader import ConnectionSide
 
 from dxfd.convert.build import acis, acis_extents, fitted, sat
 from dxfd.convert.session import configuration, fingerprint
@@ -419,6 +420,18 @@ def test_multiline_walls_stand_between_their_outermost_lines(tmp_path):
         assert is_closed(faces)
     assert volume(*straight) == pytest.approx(10 * 0.4 * np.ptp(straight[0][:, 2]), rel=1e-3)
     assert volume(*round_) == pytest.approx(33.6 * 0.4 * np.ptp(round_[0][:, 2]), rel=1e-3)
+
+
+def test_a_leader_of_several_lines_reaches_as_far_as_they_and_what_they_say(tmp_path):
+    doc = new("R2013")
+    made = doc.modelspace().add_multileader_mtext("Standard")
+    made.set_content("x")
+    made.add_leader_line(ConnectionSide.left, [Vec2(-50, -10)])
+    made.add_leader_line(ConnectionSide.right, [Vec2(90, -20)])
+    made.build(Vec2(10, 60))
+    ((x, y, _, far_x, far_y, _),) = boxes(run(tmp_path, doc))
+    assert (x, y, far_x) == pytest.approx((-50, -20, 90))
+    assert 55 < far_y < 65
 
 
 def test_unknown_types_are_told_with_their_class_and_application(tmp_path):

@@ -24,6 +24,8 @@ from dxfd.convert.read.source import Source
 from dxfd.convert.read.tags import Bools, Damage, Ints, Tags, line_feeds, parse
 from dxfd.convert.types import DEFAULT_LIMITS, Limits
 
+_OLD_NAMES: Final = {"3DLINE": "LINE"}
+"""What R9 and R10 call a line that may leave its plane."""
 _OWNERS: Final = frozenset({"POLYLINE", "INSERT"})
 _HEAD_TAGS: Final = 200
 """Of an entity that is passed over: handle, layer, block stand in front."""
@@ -241,6 +243,7 @@ def _kinds(tags: Tags) -> tuple[list[str], npt.NDArray[np.int32]]:
         return [], np.empty(0, dtype=np.int32)
     values, index = tags.distinct(tags.entity_tag)
     names = [name.strip().decode("latin-1").upper() for name in values]
+    names = [_OLD_NAMES.get(name, name) for name in names]
     unique = sorted(set(names))
     place = {name: k for k, name in enumerate(unique)}
     remap = np.array([place[name] for name in names], dtype=np.int32)
