@@ -178,6 +178,27 @@ def test_nonsense_group_code_in_a_binary_drawing_is_refused():
         b"".join(text(lambda offset, count: data[offset : offset + count], len(data)))
 
 
+@pytest.mark.parametrize("version", ["R12", "R2000"])
+@pytest.mark.parametrize(
+    "behind", [b"\x1a", b"\xff" * (3 << 20), b"trash " * 40, b"\0\0SECTION\0\2\0ENTITIES\0\0\0LINE\0"]
+)
+def test_what_stands_behind_the_end_of_a_binary_drawing_is_not_read(tmp_path, version, behind):
+    path = tmp_path / "d.dxf"
+    path.write_bytes(as_binary(drawing(version)) + behind)
+    report = converted(path, tmp_path / "out.db")
+
+    assert report.entities_read == 160
+    assert ("beyond_end" in report.issues) is (behind != b"\x1a")
+
+
+def test_an_end_in_the_middle_of_a_binary_drawing_ends_nothing(tmp_path):
+    raw = as_binary(drawing("R2000"))
+    path = tmp_path / "d.dxf"
+    path.write_bytes(raw.replace(b"\0\0CIRCLE\0", b"\0\0EOF\0\0\0CIRCLE\0", 1))
+
+    assert converted(path, tmp_path / "out.db").entities_read == 161
+
+
 def test_a_binary_drawing_of_r12_with_wide_codes_in_extended_data_is_read(tmp_path):
     doc = drawing("R12")
     doc.appids.new("DXFD")

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from dxfd.errors import SourceDamagedError
 
 SENTINEL: Final = b"AutoCAD Binary DXF\r\n\x1a\x00"
+_ENDSEC, _EOF = b"ENDSEC", b"EOF"
 _WINDOW: Final = 1 << 20
 _LONGEST: Final = 64 << 20
 """Of one string; what is longer has lost its end."""
@@ -39,18 +40,18 @@ class Reader(Protocol):
 def text(read: Reader, size: int) -> Iterator[bytes]:
     """Yield the ASCII form of a binary DXF in pieces of about a megabyte.
 
-    A file that is cut off gives all whole tags before the cut.
+    A file that is cut off gives all whole tags before the cut. What stands behind its end is given as it is.
 
     Raises:
         SourceDamagedError: a group code or a string makes no sense; nothing behind it can be found.
     """
     wide = _has_wide_codes(read(len(SENTINEL), 16))
     at = len(SENTINEL)
-    window = _WINDOW
-    while at < size:
+    window, before = _WINDOW, b""
+    while at < size and before != _EOF:
         data = read(at, window)
         last = at + len(data) >= size
-        out, used = _tags(data, wide=wide, at=at)
+        out, used, before = _tags(data, wide=wide, at=at, before=before)
         if used:
             yield b"".join(out)
             window = _WINDOW
@@ -61,6 +62,9 @@ def text(read: Reader, size: int) -> Iterator[bytes]:
         else:
             window *= 4
         at += used
+    while data := read(at, _WINDOW):
+        yield data
+        at += len(data)
 
 
 def _has_wide_codes(head: bytes) -> bool:
@@ -70,8 +74,11 @@ def _has_wide_codes(head: bytes) -> bool:
     return head[:2] == struct.pack("<H", 999)
 
 
-def _tags(data: bytes, *, wide: bool, at: int) -> tuple[list[bytes], int]:
-    """Return the text of all whole tags in data, and the bytes they take."""
+def _tags(data: bytes, *, wide: bool, at: int, before: bytes) -> tuple[list[bytes], int, bytes]:
+    """Return the text of all whole tags in data up to the mark of the end, their bytes, and the last value of code 0.
+
+    `before` is what the last call gave: EOF is the mark of the end behind an ENDSEC only, as it is in text.
+    """
     out: list[bytes] = []
     place, size = 0, len(data)
     unpack_double, unpack_int16 = struct.Struct("<d").unpack_from, struct.Struct("<h").unpack_from
@@ -80,17 +87,17 @@ def _tags(data: bytes, *, wide: bool, at: int) -> tuple[list[bytes], int]:
         here = place
         if wide:
             if place + 2 > size:
-                return out, here
+                return out, here, before
             code = data[place] | data[place + 1] << 8
             place += 2
         else:
             if place + 1 > size:
-                return out, here
+                return out, here, before
             code = data[place]
             place += 1
             if code == 255:
                 if place + 2 > size:
-                    return out, here
+                    return out, here, before
                 code = data[place] | data[place + 1] << 8
                 place += 2
         if code > 1071:
@@ -99,19 +106,25 @@ def _tags(data: bytes, *, wide: bool, at: int) -> tuple[list[bytes], int]:
         if kind == _TEXT:
             end = data.find(b"\0", place)
             if end < 0:
-                return out, here
+                return out, here, before
             value = data[place:end]
             if b"\n" in value or b"\r" in value:
                 value = value.replace(b"\r\n", b" ").replace(b"\n", b" ").replace(b"\r", b" ")
             place = end + 1
+            if code == 0:
+                ended = value == _EOF and before == _ENDSEC
+                before = value if ended or value != _EOF else b""
+                if ended:
+                    out.append(b"  0\nEOF\n")
+                    return out, place, before
         elif kind == _CHUNK:
             if place + 1 > size or place + 1 + data[place] > size:
-                return out, here
+                return out, here, before
             value = data[place + 1 : place + 1 + data[place]].hex().upper().encode()
             place += 1 + data[place]
         else:
             if place + _SIZES[kind] > size:
-                return out, here
+                return out, here, before
             if kind == _DOUBLE:
                 value = repr(unpack_double(data, place)[0]).encode()
             elif kind == _INT16:
