@@ -191,17 +191,70 @@ def test_what_dxfd_did_not_write_is_never_replaced(tmp_path):
         Lock(Path("/proc/out.db"))
 
 
+def ours(path: Path, number: int) -> Path:
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE run_report (key, value)")
+        connection.execute("INSERT INTO run_report VALUES ('number', ?)", (number,))
+    return path
+
+
 def test_publishing_replaces_our_own_at_once(tmp_path):
-    output = tmp_path / "out.db"
-    output.write_text("old")
-    partial_of(output).write_text("new")
-    with output.open() as reader:
+    output = ours(tmp_path / "out.db", 1)
+    old, new = output.read_bytes(), ours(partial_of(output), 2).read_bytes()
+    with output.open("rb") as reader:
         publish(partial_of(output), output)
-        assert reader.read() == "old"  # who had it open keeps what he had
-    assert output.read_text() == "new"
+        assert reader.read() == old  # who had it open keeps what he had
+    assert output.read_bytes() == new
     assert list(tmp_path.iterdir()) == [output]
     with pytest.raises(OutputError):
         publish(tmp_path / "none", output)
+
+
+def test_an_output_that_nobody_may_look_at_is_busy_and_published_all_the_same(tmp_path):
+    output = ours(tmp_path / "out.db", 1)
+    with contextlib.closing(sqlite3.connect(output, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(OutputBusyError):
+            check_target(output)
+        publish(ours(partial_of(output), 2), output)
+        other.execute("ROLLBACK")
+    assert cv.query(output, "SELECT value FROM run_report") == [(2,)]
+
+
+def test_a_file_that_came_meanwhile_is_kept(tmp_path):
+    output = tmp_path / "out.db"
+    partial = ours(tmp_path / "out.db.partial", 1)
+    output.write_text("somebody's")
+    with pytest.raises(OutputForeignError):
+        publish(partial, output)
+    assert output.read_text() == "somebody's"
+    assert partial.exists()
+
+
+DIES_WITHIN_A_CHANGE = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size = 1")
+connection.execute("BEGIN")
+connection.execute("UPDATE run_report SET value = 9")
+connection.execute("CREATE TABLE more AS WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < 9999)"
+                   " SELECT k, hex(zeroblob(40)) AS text FROM n")
+os._exit(0)
+"""
+
+
+def test_what_a_program_left_beside_the_earlier_output_is_not_played_into_the_new_one(tmp_path):
+    output = ours(tmp_path / "out.db", 1)
+    subprocess.run([sys.executable, "-c", DIES_WITHIN_A_CHANGE, str(output)], check=True)
+    journal = Path(f"{output}-journal")
+    assert journal.stat().st_size
+    left = journal.read_bytes()
+    check_target(output)
+    journal.write_bytes(left)
+    publish(ours(tmp_path / "out.db.partial", 2), output)
+    assert not journal.exists()
+    assert cv.query(output, "SELECT value FROM run_report") == [(2,)]
+    assert cv.query(output, "PRAGMA integrity_check") == [("ok",)]
 
 
 def test_an_interrupted_run_is_removed_with_its_journals_or_told(tmp_path):

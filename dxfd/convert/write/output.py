@@ -36,6 +36,8 @@ _SEALED: Final = frozenset(
     {"source_fingerprint", "config_fingerprint", "started_at", "finished_at", "entities_read", "errors", "batches"}
 )
 """Of a report, what an interrupted run is known by."""
+_LOOK_S: Final = 1.0
+"""How long somebody else may keep an output locked before it counts as busy."""
 _LONGEST_NAME: Final = 255 - len(".partial-journal")
 """Bytes; a file system takes 255."""
 
@@ -146,6 +148,7 @@ def check_target(output: Path) -> None:
     Raises:
         OutputNotWritableError: no such folder, no right to write in it, or too long a name.
         OutputForeignError: a file that is none of ours stands there.
+        OutputBusyError: a database whose owner does not let anybody look.
     """
     partial_of(output)
     folder = output.parent
@@ -155,6 +158,10 @@ def check_target(output: Path) -> None:
         raise OutputNotWritableError(f"this user may not write in {folder}")
     if output.is_dir():
         raise OutputForeignError(f"{output} is a folder", hint="give the name of the database file")
+    _check_ours(output)
+
+
+def _check_ours(output: Path) -> None:
     if output.exists() and not (output.is_file() and _is_ours(output)):
         raise OutputForeignError(f"{output} exists and was not written by dxfd")
 
@@ -205,9 +212,9 @@ def sound(partial: Path) -> bool:
         return False
 
 
-def _opened(path: Path, mode: str) -> contextlib.closing[sqlite3.Connection]:
+def _opened(path: Path, mode: str, timeout_s: float = 5.0) -> contextlib.closing[sqlite3.Connection]:
     """Return a database opened by Python's SQLite; as "rw" what a killed run left half done is rolled back."""
-    return contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True))
+    return contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", timeout_s, uri=True))
 
 
 def write_checkpoint(database: Database, checkpoint: Checkpoint) -> None:
@@ -218,7 +225,7 @@ def write_checkpoint(database: Database, checkpoint: Checkpoint) -> None:
 
 def discard(partial: Path) -> None:
     """Remove an interrupted run and its journal."""
-    for name in (partial, Path(f"{partial}-journal"), Path(f"{partial}-wal"), Path(f"{partial}-shm")):
+    for name in (partial, *_beside(partial)):
         try:
             name.unlink(missing_ok=True)
         except OSError as error:
@@ -228,18 +235,30 @@ def discard(partial: Path) -> None:
 def publish(partial: Path, output: Path) -> None:
     """Make the finished database visible, durably: file, rename, folder.
 
+    What a program that died on the earlier database has left beside it would be played into this one: it goes.
+
     Raises:
+        OutputForeignError: a file that is none of ours has come there meanwhile.
         OutputError: the system refuses.
     """
     try:
         with Waiting("publishing", output):
             _sync(partial)
             faults.point("publish.synced")
+            with contextlib.suppress(OutputBusyError):  # what reads it goes on with the earlier one
+                _check_ours(output)
+            for name in _beside(output):
+                name.unlink(missing_ok=True)
             partial.rename(output)
             faults.point("publish.renamed")
             _sync(output.parent)
     except OSError as error:
         raise _os_error(error, output) from error
+
+
+def _beside(database: Path) -> list[Path]:
+    """Return the files that SQLite keeps beside a database."""
+    return [Path(f"{database}-{name}") for name in ("journal", "wal", "shm")]
 
 
 def _sync(path: Path) -> None:
@@ -251,11 +270,14 @@ def _sync(path: Path) -> None:
 
 
 def _is_ours(output: Path) -> bool:
+    left = Path(f"{output}-journal").exists()  # by a program that died: it can be read once that is rolled back
     try:
-        with _opened(output, "ro") as connection:
+        with _opened(output, "rw" if left else "ro", _LOOK_S) as connection:
             found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'run_report'").fetchone()
             return found is not None
-    except sqlite3.Error:
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 255 == sqlite3.SQLITE_BUSY:
+            raise OutputBusyError(f"{output} is locked by another program") from error
         return False
 
 
