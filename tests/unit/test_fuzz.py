@@ -5,8 +5,8 @@ and forms (line ends, UTF-16, gzip, binary, code pages). Some are converted once
 chunks, or with interruptions: the rows must be the same.
 
 DXFD_FUZZ sets how many (default 120), DXFD_FUZZ_SEED where to begin; DXFD_FUZZ_CORPUS=1 takes small real drawings as
-seeds, too. A failure prints the number of its input. `python -m tests.unit.test_fuzz BEGIN END` runs a piece, tells all
-that escapes, and says what became of the rest.
+seeds, too. A failure prints the number of its input. `python -m tests.unit.test_fuzz BEGIN END [STEP]` runs a piece, tells
+all that escapes, and says what became of the rest.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ LONGEST_S: Final = 30.0
 """Of processor time: these runs are the least of what a machine has to do."""
 MOST_MB: Final = 700
 """The peak while an input is converted: 130 MB are libraries, and foreign code for rare types takes its part."""
-AGAIN: Final = 16
-"""Of so many inputs of a kind one is converted again in each of the other ways."""
+AGAIN = int(os.environ.get("DXFD_FUZZ_AGAIN", "16"))
+"""Of so many inputs of a kind one is converted again in each of the other ways; 3: every input in one of them."""
 HUGE = ("1000000000", "2147483647", "-1", "65535", "4294967296", "1e9")
 VALUES = (
     b"", b"0", b"-1", b"1", b"nan", b"inf", b"1e308", b"-1e308", b"1e-308", b"1e400", b"99999999999999999999",
@@ -363,11 +363,11 @@ def test_a_damaged_drawing_ends_as_a_report_or_as_an_error_of_ours(part: int):
 
 def main() -> int:
     """Run a piece and tell what became of it."""
-    begin, end = int(sys.argv[1]), int(sys.argv[2])
+    begin, end, step = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 1
     counts: collections.Counter[str] = collections.Counter()
     bad = 0
     began = time.monotonic()
-    for number, outcome, stack in escapes(begin, end):
+    for number, outcome, stack in escapes(begin, end, step):
         if stack:
             bad += 1
             print(f"ESCAPED {number}: {stack}", flush=True)
@@ -375,7 +375,10 @@ def main() -> int:
             counts[outcome] += 1
     seconds = time.monotonic() - began
     peak = memory.peak_rss() >> 20
-    print(f"inputs {begin}..{end - 1}: {dict(counts)}, escaped {bad}, {seconds:.0f} s, peak {peak} MB", flush=True)
+    print(
+        f"inputs {begin}..{end - 1} by {step}: {dict(counts)}, escaped {bad}, {seconds:.0f} s, peak {peak} MB",
+        flush=True,
+    )
     return 1 if bad else 0
 
 
