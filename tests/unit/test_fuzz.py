@@ -5,8 +5,8 @@ and forms (line ends, UTF-16, gzip, binary, code pages). Some are converted once
 chunks, or with interruptions: the rows must be the same.
 
 DXFD_FUZZ sets how many (default 120), DXFD_FUZZ_SEED where to begin; DXFD_FUZZ_CORPUS=1 takes small real drawings as
-seeds, too. A failure prints the number of its input. `python -m tests.unit.test_fuzz BEGIN END [STEP]` runs a piece, tells
-all that escapes, and says what became of the rest.
+seeds, too. A failure prints the number of its input. `python -m tests.unit.test_fuzz BEGIN END [STEP]` runs a piece,
+tells all that escapes, and says what became of the rest.
 """
 
 from __future__ import annotations
