@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import hashlib
 import os
 import sqlite3
@@ -147,6 +149,15 @@ def test_an_output_has_one_writer_and_its_lock_leaves_no_trace(tmp_path):
     with Lock(output):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_share_without_locks_is_not_taken_for_a_busy_output(tmp_path, monkeypatch):
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    with pytest.raises(OutputNotWritableError, match="No locks available"):
+        Lock(tmp_path / "out.db")
 
 
 def test_a_lock_whose_owner_died_is_free(tmp_path):

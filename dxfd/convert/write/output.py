@@ -114,9 +114,12 @@ class Lock:
                 raise _os_error(error, output) from error
             try:
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            except BlockingIOError as error:
                 os.close(self._fd)
                 raise OutputBusyError(f"another conversion is writing {output}") from error
+            except OSError as error:  # a share without locks: nobody is writing, and nobody ever could
+                os.close(self._fd)
+                raise _os_error(error, self.path) from error
             if self._is_current():
                 return
             os.close(self._fd)  # its last owner removed the name after we opened it
