@@ -84,6 +84,10 @@ LATE = {
     "damage late in it": polyline(3000) + "xx\nyy\n",
     "its layer last": polyline(3000) + cv.tag(8, "A-LATE"),
     "a bad number behind a long value": cv.entity("MTEXT", (1, "x" * (1 << 20)), (10, "none"), (20, 0)),
+    "codes with a sign": (polyline(3000) + cv.line(4) + cv.line(5)).replace("  0\n", "+0\n"),
+    "small letters": polyline(3000) + cv.line(4).lower() + polyline(3000).lower() + "  0\nodd name!\n",
+    "followers in small letters": (old_polyline(3000) + cv.line(4)).lower(),
+    "a long value in it": polyline(3000) + cv.tag(1000, "z" * (3 << 20)) + polyline(10),
     "values of no entity": cv.tag(0, "ENDSEC") + cv.tag(0, "SECTION") + cv.tag(2, "ENTITIES") + cv.tag(1, "x") * 20_000,
 }
 

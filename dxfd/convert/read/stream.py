@@ -29,9 +29,10 @@ _OLD_NAMES: Final = {"3DLINE": "LINE"}
 _OWNERS: Final = frozenset({"POLYLINE", "INSERT"})
 _HEAD_TAGS: Final = 200
 """Of an entity that is passed over: handle, layer, block stand in front."""
+_STRIDE: Final = 1 << 20
 _BEHIND_DAMAGE: Final = 64 << 10
 """Bytes read at once behind damage, four times as many with each good chunk: damage seldom comes alone."""
-_RESYNC: Final = re.compile(rb"\n([ \t]*0[ \t]*\r?\n[ \t]*((?:3D)?[A-Z][A-Z0-9_]*)[ \t]*)(?=\r?\n)")
+_RESYNC: Final = re.compile(rb"\n([ \t]*\+?0+[ \t]*\r?\n[ \t]*((?:3D)?[A-Z][A-Z0-9_]*)[ \t]*)(?=\r?\n)")
 _CUT_OFF: Final = "the drawing ends here: this entity is not whole"
 
 
@@ -150,8 +151,29 @@ class Stream:
         if not len(tags.entity_tag):
             return self._step_over(section, place, tags, Damage(2 * len(tags.code), b"a value without end"))
         built = _build(tags, 1, place, section, last=True)
-        following = self._resync(place.section, at - 1, line - 1, over_followers=built.kinds[0] in _OWNERS)
+        following = self._behind(Place(place.section, at, line), over_followers=built.kinds[0] in _OWNERS)
         return replace(_begin(built, self._limits), next=following)
+
+    def _behind(self, place: Place, *, over_followers: bool) -> Place:
+        """Return where the entity that a place lies in ends; the place is that of one of its tags."""
+        section, at, line = self.sections[place.section], place.offset, place.line
+        while at < section.end:
+            data = self.source.read(at, min(_STRIDE, section.end - at))
+            tags = parse(data, last=at + len(data) >= section.end)
+            for tag in tags.entity_tag.tolist():
+                if not (over_followers and tags.value(tag).strip().upper() in FOLLOWERS):
+                    return Place(place.section, at + int(tags.tag_start[tag]), line + 2 * tag)
+            at, line = at + tags.consumed, line + 2 * len(tags.code)
+            if tags.damage is not None:
+                return self._resync(place.section, at - 1, line - 1, over_followers=over_followers)
+            if not tags.consumed:  # a value that goes on behind the stride
+                at = self._behind_line(self._behind_line(at, section.end), section.end)
+                line += 2
+        return Place(place.section, section.end, line)
+
+    def _behind_line(self, at: int, end: int) -> int:
+        feed = self.source.find(b"\n", at, end)
+        return end if feed < 0 else feed + 1
 
     def _step_over(self, section: Section, place: Place, tags: Tags, damage: Damage) -> Chunk:
         """End the chunk at the damage and go on at the next thing that looks like an entity."""
@@ -166,7 +188,7 @@ class Stream:
 
     def _resync(self, index: int, at: int, line: int, *, over_followers: bool) -> Place:
         """Return the next thing that looks like an entity; `line` is that of the byte at `at`."""
-        start, window = at, 1 << 20
+        start, window = at, _STRIDE
         section = self.sections[index]
         while at < section.end:
             data = self.source.read(at, min(window + 512, section.end - at))
