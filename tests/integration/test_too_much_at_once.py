@@ -100,6 +100,27 @@ def test_bodies_of_one_reference_that_are_too_much_come_piece_by_piece(tmp_path,
     assert len(sizes) > 8 and max(sizes) <= 2_000
 
 
+def test_bodies_that_references_share_are_written_out_some_at_a_time(tmp_path, monkeypatch):
+    blocks = block("FACES", "".join(face(k) for k in range(20)))
+    blocks += block("OUTER", "".join(insert("FACES", k) for k in range(60)))
+    drawn = cv.drawing(insert("OUTER", 0) + insert("OUTER", 9, (42, -1.0)), blocks=blocks, head=METRES)
+    source = cv.write(tmp_path / "shared.dxf", drawn)
+    more = {"templates": cv.rules(tmp_path / "all.toml"), "blocks": ("OUTER",)}
+    whole = cv.snapshot(cv.convert(source, **more).output)
+    made: list[int] = []
+    piece = expand.piece
+
+    def counted(*args, **named):
+        found = piece(*args, **named)
+        made.append(len(found.bodies.points))
+        return found
+
+    monkeypatch.setattr(at_once, "MOST_POINTS", 400)
+    monkeypatch.setattr(expand, "piece", counted)
+    assert cv.snapshot(cv.convert(source, tmp_path / "few.db", **more).output) == whole
+    assert max(made) <= 400
+
+
 @pytest.mark.parametrize("blocks", ["box", "explode"])
 def test_what_is_too_much_by_itself_is_told_and_the_rest_goes_on(tmp_path, monkeypatch, blocks):
     monkeypatch.setattr(at_once, "MOST_POINTS", 20_000)

@@ -210,7 +210,12 @@ class Expander:
     def _pieces(self, key: tuple[Any, ...]) -> list[Piece]:
         known = self._shelf.get(key)
         if known is None:
-            known = list(self._read(*key))
+            known, points = [], 0
+            for made in self._read(*key):
+                points += len(made.bodies.points)
+                if known:
+                    check(points)
+                known.append(made)
             self._shelf.put(key, known)
         return known
 

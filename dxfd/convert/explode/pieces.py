@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from dxfd.convert.account import EXPLODED, Account, settle
 from dxfd.convert.build import colors
+from dxfd.convert.build.at_once import check
 from dxfd.convert.build.blocks import Blocks
 from dxfd.convert.build.content import Solid
 from dxfd.convert.build.frame import from_euler
@@ -409,7 +410,11 @@ def _ledger(account: Account, block: str) -> pa.Table:
 
 
 def _bodies(built: Built) -> Bodies:
-    """Return all bodies with their points in the block's axes; those that elements share are written out."""
+    """Return all bodies with their points in the block's axes; those that elements share are written out.
+
+    Raises:
+        TooMuchAtOnceError: what is shared has too many points where it is written out.
+    """
     n = len(built.entity)
     vertex_place, points = _flat(built.vertices, "<f4")
     face_place, faces = _flat(built.faces, "<u4")
@@ -419,6 +424,9 @@ def _bodies(built: Built) -> Bodies:
         counts = np.diff(vertex_place)
         whole = points.astype(np.float64) + np.repeat(built.center, counts, axis=0)
         return Bodies(vertex_place, whole, face_place, faces)
+    if n > 1:  # one alone has no more than a block may have
+        points_of = np.array([len(built.bodies[key].vertices) // 12 for key in built.keys], dtype=np.int64)
+        check(len(points) + int(points_of[built.shared[own < 0]].sum()))
     all_points: list[np.ndarray] = []
     all_faces: list[np.ndarray] = []
     for k, row in enumerate(own.tolist()):
