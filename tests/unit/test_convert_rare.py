@@ -16,6 +16,7 @@ from ezdxf.render.mleader import ConnectionSide
 
 from dxfd.convert.build import acis, acis_extents, fitted, sat
 from dxfd.convert.session import configuration, fingerprint
+from tests.property import reference as ref
 from tests.support import convert as cv
 
 TYPES = (*cv.TYPES, "ACAD_PROXY_ENTITY")
@@ -247,6 +248,18 @@ def test_a_closed_spline_through_points_comes_back_to_the_first_without_a_corner
     steps = steps[np.linalg.norm(steps, axis=1) > 1e-6]
     ways = steps / np.linalg.norm(steps, axis=1)[:, None]
     assert (ways * np.roll(ways, 1, axis=0)).sum(axis=1).min() > 0.9
+
+
+def test_a_spline_that_turns_back_on_itself_keeps_its_tip(tmp_path):
+    doc = new()
+    made = doc.modelspace().add_spline(degree=2)
+    points = [(-2.714, 10.014, 0), (-12.58, 0, 0), (-46.707, 0, 0), (30.874, 0, 0), (-51.323, -15.219, 25.68)]
+    made.set_open_rational(points, [3.108, 1.979, 0.435, 4.84, 3.815], degree=2)
+    tool = made.construction_tool()
+    dense = np.array([tuple(p) for p in tool.points(np.linspace(0, tool.max_t, 20_001))])
+    ((ours, _),) = bodies(run(tmp_path, doc))
+    assert ref.distance(dense[::20], ours) < 0.006
+    assert len(ours) < 300
 
 
 def test_a_helix_whose_knots_are_damaged_takes_no_memory_to_speak_of(tmp_path):
