@@ -93,7 +93,7 @@ OWN = {
     (("transparency", 0x01000000),): (None, 255),
 }
 LAYERS = {
-    "RED": ((255, 0, 0), 255), "TRUE": ((10, 20, 30), 255), "GLASS": ((0, 255, 255), 127), "OFF": ((0, 0, 255), 255),
+    "RED": ((255, 0, 0), 255), "TRUE": ((10, 20, 30), 255), "Glass": ((0, 255, 255), 127), "OFF": ((0, 0, 255), 255),
     "NOT-IN-THE-TABLE": ((255, 255, 255), 255), "0": ((255, 255, 255), 255),
 }  # fmt: skip
 
@@ -103,7 +103,7 @@ def coloured(tmp_path) -> Path:
     doc = ezdxf.new("R2010")
     doc.layers.add("RED", color=1)
     doc.layers.add("TRUE").rgb = (10, 20, 30)
-    doc.layers.add("GLASS", color=4).transparency = 0.5
+    doc.layers.add("Glass", color=4).transparency = 0.5
     doc.layers.add("OFF", color=5).off()
     msp = doc.modelspace()
     for layer in LAYERS:
