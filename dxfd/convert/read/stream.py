@@ -21,7 +21,7 @@ from dxfd.convert.read.glance import FOLLOWERS
 from dxfd.convert.read.oversize import VALUES_PER_VERTEX
 from dxfd.convert.read.skim import Section
 from dxfd.convert.read.source import Source
-from dxfd.convert.read.tags import Bools, Damage, Ints, Tags, line_feeds, parse
+from dxfd.convert.read.tags import LONGEST_CODE, Bools, Damage, Ints, Tags, group_code, line_feeds, parse
 from dxfd.convert.types import DEFAULT_LIMITS, Limits
 
 _OLD_NAMES: Final = {"3DLINE": "LINE"}
@@ -30,6 +30,7 @@ _OWNERS: Final = frozenset({"POLYLINE", "INSERT"})
 _HEAD_TAGS: Final = 200
 """Of an entity that is passed over: handle, layer, block stand in front."""
 _STRIDE: Final = 1 << 20
+_MOST_BLANKS: Final = 1 << 10
 _BEHIND_DAMAGE: Final = 64 << 10
 """Bytes read at once behind damage, four times as many with each good chunk: damage seldom comes alone."""
 _RESYNC: Final = re.compile(rb"\n([ \t]*\+?0+[ \t]*\r?\n[ \t]*((?:3D)?[A-Z][A-Z0-9_]*)[ \t]*)(?=\r?\n)")
@@ -120,8 +121,9 @@ class Stream:
             data = self.source.read(place.offset, min(size, room))
             last = len(data) >= room or len(data) < min(size, room)
             tags = parse(data, last=last)
-            if tags.damage is not None:
-                return self._step_over(section, place, tags, tags.damage)
+            damage = tags.damage if last else tags.damage or _begun_badly(tags)
+            if damage is not None:
+                return self._step_over(section, place, tags, damage)
             cut = len(tags.entity_tag) if last else _cut(tags)
             if last or cut > 0:
                 built = _build(tags, cut, place, section, last=last)
@@ -202,6 +204,15 @@ class Stream:
     def _lines(self, start: int, end: int) -> int:
         step = 1 << 20
         return sum(line_feeds(self.source.read(at, min(step, end - at))) for at in range(start, end, step))
+
+
+def _begun_badly(tags: Tags) -> Damage | None:
+    """Return the damage if the line behind the last whole tag is no group code: its value may be a gigabyte away."""
+    line, feed, _ = tags.data[tags.consumed : tags.consumed + _MOST_BLANKS].partition(b"\n")
+    text = line.strip()
+    if (feed or len(text) > LONGEST_CODE) and group_code(text) is None:
+        return Damage(2 * len(tags.code), line[:80])
+    return None
 
 
 def _cut(tags: Tags) -> int:

@@ -26,7 +26,7 @@ _LF, _CR, _SPACE, _ZERO = 10, 13, 32, 48
 _BLANKS: Final = bytes(range(33))
 _FEW: Final = 1000
 """Values that are looked at one by one."""
-_LONGEST_CODE: Final = 100
+LONGEST_CODE: Final = 100
 """Characters between the blanks of a line that may be a group code; native/tags.c has the same."""
 
 NUMERIC: Final = np.zeros(1072, dtype=np.bool_)
@@ -283,7 +283,7 @@ def _codes(raw: Any, data: bytes, start: Ints, end: Ints) -> tuple[Any, Bools]:
         blank[wide] |= char == _SPACE
     bad = np.zeros(len(start), dtype=np.bool_)
     for i in np.flatnonzero(odd).tolist():
-        value = _code(data[start[i] : end[i]].strip())
+        value = group_code(data[start[i] : end[i]].strip())
         if value is None:
             bad[i] = True
             break  # nothing after it is looked at
@@ -292,9 +292,9 @@ def _codes(raw: Any, data: bytes, start: Ints, end: Ints) -> tuple[Any, Bools]:
     return code.astype(np.int16), bad
 
 
-def _code(text: bytes) -> int | None:
-    """Return the group code of a line; None for what is none."""
-    if len(text) > _LONGEST_CODE:
+def group_code(text: bytes) -> int | None:
+    """Return the group code of a line without blanks about it; None for what is none."""
+    if len(text) > LONGEST_CODE:
         return None
     try:
         value = int(text)
