@@ -168,6 +168,49 @@ def test_a_line_of_many_continuations_takes_the_time_of_its_length():
     assert time.process_time() - began < 2, "each continuation took a copy of those before it"
 
 
+# --- splines -----------------------------------------------------------------------------------------------------
+
+
+def ring(radius: float, *, reverse: bool = False) -> str:
+    """Return a whole circle from (radius, 0) on, as a rational spline."""
+    half = math.sqrt(0.5)
+    around = [(1, 0, 1), (1, 1, half), (0, 1, 1), (-1, 1, half), (-1, 0, 1), (-1, -1, half), (0, -1, 1), (1, -1, half)]
+    controls = " ".join(f"{radius * x} {radius * y} 0 {w:.17g}" for x, y, w in [*around, around[0]])
+    way = "reversed" if reverse else "forward"
+    knots = "0 2 1 2 2 2 3 2 4 2"
+    return f"intcurve-curve $-1 -1 $-1 {way} {{ exactcur full nurbs 2 closed 5 {knots} {controls} 0 }} I I"
+
+
+def area(made: tuple[np.ndarray, np.ndarray] | None) -> float:
+    assert made is not None
+    x, y, z = (made[0][made[1][:, k]] for k in range(3))
+    return float(np.linalg.norm(np.cross(y - x, z - x), axis=1).sum() / 2)
+
+
+@pytest.mark.parametrize("tolerance", [0.1, 0.001])
+@pytest.mark.parametrize("reverse", [True, False])
+def test_edges_that_are_splines_keep_within_the_tolerance(tolerance, reverse):
+    body = Body("plane-surface", 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0)
+    start = np.array([100.0, 0, 0])
+    body.loop((ring(100.0, reverse=reverse), start, start, False))
+    points, faces = acis.faces(body.records(), tolerance)
+    assert np.abs(np.linalg.norm(points, axis=1) - 100).max() < 1e-9
+    assert math.pi * 100**2 - area((points, faces)) < math.tau * 100 * tolerance
+    close(acis_extents.box(body.records()), [-100, -100, 0], [100, 100, 0], 0.02)
+
+
+@pytest.mark.parametrize("angle", [0.4, 2.0, 4.5])
+@pytest.mark.parametrize("reverse", [True, False])
+@pytest.mark.parametrize("first", [True, False], ids=["to the seam", "from the seam"])
+def test_a_part_of_a_closed_spline_that_ends_at_its_seam_is_that_part(angle, reverse, first):
+    seam, other = np.array([10.0, 0, 0]), np.array([10 * math.cos(angle), 10 * math.sin(angle), 0])
+    body = Body("plane-surface", 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0)
+    begin, end = (other, seam) if first else (seam, other)
+    body.loop((ring(10.0, reverse=reverse), begin, end, False), (LINE, end, begin, False))
+    turn = angle if first == reverse else math.tau - angle  # by how much the edge goes around
+    assert area(acis.faces(body.records(), 1e-4)) == pytest.approx(50 * (turn - math.sin(turn)), rel=1e-3)
+
+
 # --- binary ------------------------------------------------------------------------------------------------------
 
 

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
+from dxfd.convert.build import splines
 from dxfd.convert.build.ragged import Floats
 from dxfd.convert.build.sat import Record, to, turned
 
 _MOST_CHORDS: Final = 4096
-_SAMPLES: Final = 96
-"""Points of a spline: its chords are not counted by tolerance, as there are few such edges."""
 _MOST_CONTROLS: Final = 20_000
+_MOST_POINTS: Final = 100_000
+_FINE: Final = 2e-4
+"""Of a spline's size: how far chords are from it at most, whatever the tolerance, so that boxes are true."""
+_NEAR: Final = 1e-6
+"""Of a chord: what is nearer to its end is its end."""
 
 
 def place(records: list[Record], vertex: int) -> Floats | None:
@@ -55,7 +58,8 @@ def edge_points(records: list[Record], edge: Record, tolerance: float) -> Floats
     backwards = turned(records, edge, curve.name)
     if curve.name == "ellipse-curve":
         return _arc(curve.numbers, corners, tolerance, backwards=backwards)
-    return _between(spline(curve), corners)
+    points = spline(curve, tolerance)
+    return None if points is None else _between(points, corners, backwards=backwards != _is_reversed(curve))
 
 
 def arc_extremes(records: list[Record], edge: Record, ways: Floats) -> list[Floats]:
@@ -117,8 +121,18 @@ def _arc(
     return np.concatenate([corners[0][None], between, corners[1][None]])
 
 
-def spline(curve: Record) -> Floats | None:
-    """Return (n, 3) points along a spline curve; None if it is none that is written out."""
+def _is_reversed(curve: Record) -> bool:
+    """Return whether a spline curve goes against what is written out in its braces."""
+    return bool({"reversed", "True"} & set(curve.words[: curve.words.index("{")])) if "{" in curve.words else False
+
+
+def spline(curve: Record, tolerance: float) -> Floats | None:
+    """Return (n, 3) points along a spline curve; None if it is none that is written out.
+
+    Args:
+        curve: of the body.
+        tolerance: largest distance of a chord from it; at most a five thousandth of its size is taken.
+    """
     words = curve.words
     at = next((k for k, word in enumerate(words) if word in {"nubs", "nurbs"}), -1)
     if at < 0 or at + 1 >= len(words) or not isinstance(words[at + 1], float):
@@ -133,20 +147,13 @@ def spline(curve: Record) -> Floats | None:
     if not degree < count <= _MOST_CONTROLS or len(numbers) < used + count * size:
         return None
     net = np.array(numbers[used : used + count * size]).reshape(count, size)
-    return _drawn(degree, net, [knots[0], *knots, knots[-1]])
-
-
-def _drawn(degree: int, net: Floats, knots: list[float]) -> Floats:
-    from ezdxf.math import BSpline
-
-    weights = net[:, 3].tolist() if net.shape[1] == 4 else None
-    made = BSpline(net[:, :3].tolist(), order=degree + 1, knots=knots, weights=weights)
-    low, high = knots[degree], knots[-degree - 1]
-    inner = sorted({k for k in knots if low <= k <= high})
-    at = [a + (b - a) * k / 8 for a, b in pairwise(inner) for k in range(8)]
-    if len(at) < _SAMPLES:
-        at = [low + (high - low) * k / _SAMPLES for k in range(_SAMPLES)]
-    return np.array([tuple(p) for p in made.points([*at, high])])
+    given = splines.Curve(degree, net[:, :3], np.array([knots[0], *knots, knots[-1]]), net[:, 3:].ravel())
+    sound, mended = splines.mended(given)
+    extent = float(np.ptp(net[:, :3], axis=0).max())
+    if mended or not math.isfinite(extent):
+        return None
+    _, points, crowded = splines.flattened(splines.together([sound]), min(tolerance, _FINE * extent), _MOST_POINTS)
+    return None if bool(crowded[0]) else points
 
 
 def net(surface: Record) -> Floats | None:
@@ -191,13 +198,34 @@ def _knots(numbers: list[float], at: int, count: int) -> tuple[list[float], int]
     return out, at + 2 * max(count, 0)
 
 
-def _between(points: Floats | None, corners: tuple[Floats, Floats]) -> Floats | None:
-    """Return the part of a curve between two of its points; a closed one is taken whole."""
-    if points is None or not len(points):
+def _between(points: Floats, corners: tuple[Floats, Floats], *, backwards: bool) -> Floats | None:
+    """Return the part of a curve (n, 3) between two of its points; which way round a closed one goes is told."""
+    if len(points) < 2:
         return None
-    first, last = (int(((points - p) ** 2).sum(axis=1).argmin()) for p in corners)
-    if first == last or {first, last} == {0, len(points) - 1}:
-        part = points if first <= last else points[::-1]
+    end = float(len(points) - 1)
+    first, last = (_along(points, corner) for corner in corners)
+    closed = bool(np.abs(points[0] - points[-1]).max() <= 1e-6 * np.ptp(points, axis=0).max())
+    if closed and first in {0.0, end}:  # begin and end of a closed curve are one place
+        first = end if backwards else 0.0
+    if closed and last in {0.0, end}:
+        last = 0.0 if backwards else end
+    if first == last:  # once around, or a curve of which only one place is known
+        inner = (
+            np.concatenate([points[math.floor(first) + 1 : -1], points[: math.ceil(first)]]) if closed else points[1:-1]
+        )
+        inner = inner[::-1] if backwards else inner
     else:
-        part = points[first : last + 1] if first < last else points[last : first + 1][::-1]
-    return np.concatenate([corners[0][None], part[1:-1], corners[1][None]])
+        inner = points[math.floor(min(first, last)) + 1 : math.ceil(max(first, last))]
+        inner = inner[::-1] if first > last else inner
+    return np.concatenate([corners[0][None], inner, corners[1][None]])
+
+
+def _along(points: Floats, place: Floats) -> float:
+    """Return where on a line of points a place lies: the number of a point, and the share of the way to the next."""
+    step = points[1:] - points[:-1]
+    size = (step * step).sum(axis=1)
+    share = np.clip(((place - points[:-1]) * step).sum(axis=1) / np.where(size > 0, size, 1.0), 0.0, 1.0)
+    off = points[:-1] + share[:, None] * step - place
+    at = int((off * off).sum(axis=1).argmin())
+    found = at + float(share[at])
+    return float(round(found)) if abs(found - round(found)) < _NEAR else found
