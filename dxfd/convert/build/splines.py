@@ -215,8 +215,9 @@ def _turns_back(quarter: Floats, middle: Floats, begin: Floats, end: Floats, tol
     middle tells nothing: 1 m of 43 m was cut off.
     """
     chord = end - begin
-    off_middle, off_quarter = middle - begin - chord / 2, quarter - begin - chord / 4
-    square, cubic = (np.sqrt((v * v).sum(axis=1)) for v in (off_middle, off_quarter - 0.75 * off_middle))
-    reach = 4.0 * square + 32.0 / 3.0 * cubic
-    turns: Bools = reach > np.maximum(4.0 * tolerance, _FORWARD * np.sqrt((chord * chord).sum(axis=1)))
+    off = middle - begin - chord / 2
+    cubic = quarter - begin - chord / 4 - 0.75 * off
+    square, bend, long = (np.einsum("ij,ij->i", v, v) for v in (off, cubic, chord))
+    reach = 4.0 * np.sqrt(square) + 32.0 / 3.0 * np.sqrt(bend)
+    turns: Bools = reach > np.maximum(4.0 * tolerance, _FORWARD * np.sqrt(long))
     return turns
