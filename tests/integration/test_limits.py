@@ -87,8 +87,8 @@ LATE = {
     "codes with a sign": (polyline(3000) + cv.line(4) + cv.line(5)).replace("  0\n", "+0\n"),
     "small letters": polyline(3000) + cv.line(4).lower() + polyline(3000).lower() + "  0\nodd name!\n",
     "followers in small letters": (old_polyline(3000) + cv.line(4)).lower(),
-    "a line of a megabyte for a code": cv.line(4) + "x" * (2 << 20) + "\nvalue\n",
-    "a value of a megabyte behind no code": cv.line(4) + "xx\n" + "y" * (2 << 20) + "\n",
+    "a line of a megabyte for a code": cv.line(4) + "x" * 1_200_000 + "\nvalue\n",
+    "a value of a megabyte behind no code": cv.line(4) + "xx\n" + "y" * 1_200_000 + "\n",
     "a long value in it": polyline(3000) + cv.tag(1000, "z" * (3 << 20)) + polyline(10),
     "values of no entity": cv.tag(0, "ENDSEC") + cv.tag(0, "SECTION") + cv.tag(2, "ENTITIES") + cv.tag(1, "x") * 20_000,
 }
