@@ -62,7 +62,7 @@ def test_images_in_exploded_blocks_carry_it_too(tmp_path, doc):
     assert run(tmp_path, doc, blocks=("explode",)).rows(ASKED) == [("IMAGE", "image.path", "logo.png")] * 2
 
 
-@pytest.mark.parametrize("handle", ["DEAD", "", "no handle", "-1", "F" * 40])
+@pytest.mark.parametrize("handle", ["DEAD", "", "no handle", "-1", "F" * 40, "0"])
 def test_an_image_without_definition_has_no_path(tmp_path, doc, handle):
     definition = doc.add_image_def("gone.png", size_in_pixel=(10, 10))
     doc.modelspace().add_image(definition, insert=(0, 0), size_in_units=(1, 1))
@@ -70,6 +70,9 @@ def test_an_image_without_definition_has_no_path(tmp_path, doc, handle):
     text = (tmp_path / "in.dxf").read_text()
     named = cv.tag(340, definition.dxf.handle)
     at = text.index(named, text.index("AcDbRasterImage"))
-    cv.write(tmp_path / "in.dxf", text[:at] + cv.tag(340, handle) + text[at + len(named) :])
+    text = text[:at] + cv.tag(340, handle) + text[at + len(named) :]
+    own = cv.tag(0, "IMAGEDEF") + cv.tag(5, definition.dxf.handle)
+    assert own in text
+    cv.write(tmp_path / "in.dxf", text.replace(own, cv.tag(0, "IMAGEDEF") + cv.tag(5, "0")))
     found = cv.convert(tmp_path / "in.dxf", templates=cv.rules(tmp_path / "r.toml", types=TYPES))
     assert (found.report.elements_written, found.rows(ASKED)) == (1, [])

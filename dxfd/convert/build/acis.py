@@ -193,8 +193,8 @@ def transform_of(known: list[Record], face: Record) -> Sequence[float] | None:
 
 
 def scale_of(matrix: Sequence[float] | None) -> float:
-    """Return by how much a transform enlarges."""
-    return matrix[12] if matrix is not None and len(matrix) > 12 and matrix[12] > 0 else 1.0
+    """Return by how much a transform enlarges; nan where that is no number."""
+    return matrix[12] if matrix is not None and len(matrix) > 12 and not matrix[12] <= 0 else 1.0
 
 
 def moved(points: Floats, matrix: Sequence[float]) -> Floats:

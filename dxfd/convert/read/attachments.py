@@ -39,13 +39,9 @@ class Attachments:
 
     def of(self, kind: str, handle: bytes) -> list[tuple[str, str]]:
         """Return names and values of a picture's properties: its file as it is written, of underlays the page too."""
-        try:
-            number = int(handle, 16)
-        except ValueError:
-            return []
         if kind not in self._known:
             self._known[kind] = self._read(kind)
-        return self._known[kind].get(number, [])
+        return self._known[kind].get(_number(handle), [])
 
     def application(self, kind: str, number: int) -> list[tuple[str, str]]:
         """Return names and values of a foreign type's properties: class and application, of a proxy its type too."""
@@ -62,12 +58,19 @@ class Attachments:
             said: dict[int, bytes] = {}
             for at in range(1, length(tags)):
                 said.setdefault(int(tags.code[at]), tags.value(at).strip())
-            try:
-                number = int(said.get(5, b""), 16)
-            except ValueError:
+            number = _number(said.get(5, b""))
+            if not number:
                 continue  # nobody can refer to it
             values = [
                 (name, shortened(decode(said[code], self._codec))) for code, name in names.items() if said.get(code)
             ]
             found.setdefault(number, values)
         return found
+
+
+def _number(handle: bytes) -> int:
+    """Return the number of a handle; 0, which refers to nothing, where it is none."""
+    try:
+        return max(0, int(handle, 16))
+    except ValueError:
+        return 0
