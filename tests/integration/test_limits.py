@@ -99,7 +99,7 @@ def test_limits_give_one_database_with_chunks_of_every_size(tmp_path, monkeypatc
     source = cv.write(tmp_path / "in.dxf", cv.drawing(cv.line(1) + body + cv.line(2) + polyline(900)))
     templates = cv.rules(tmp_path / "r.toml", types=(*cv.TYPES, "VERTEX"))
     cv.convert(source, tmp_path / "whole.db", templates=templates, limits=SMALL)
-    monkeypatch.setattr(pipeline, "CHUNK_BYTES", 3_000)
+    monkeypatch.setattr(pipeline, "CHUNK_BYTES", 2_200)
     run = cv.convert(source, tmp_path / "parts.db", templates=templates, limits=SMALL)
     assert cv.adds_up(run.report)
     assert_same(tmp_path / "whole.db", tmp_path / "parts.db")
