@@ -19,7 +19,7 @@ from dxfd.convert import pipeline
 from dxfd.convert.explode import expand
 from dxfd.convert.explode import run as exploding
 from dxfd.convert.explode.shelf import Shelf
-from dxfd.convert.types import Colors, Committed, HiddenLayers, Left, Limits, ResumePolicy
+from dxfd.convert.types import EXPLODE, Colors, Committed, HiddenLayers, Left, Limits, ResumePolicy
 from tests.support import convert as cv
 from tests.support.corpus import CORPUS
 
@@ -526,6 +526,20 @@ def test_the_order_of_what_lies_deeper_than_64_levels_depends_on_its_reference_a
     limits = Limits(block_depth=100)
     whole = cv.snapshot(convert(source, tmp_path, limits=limits).output)
     assert cv.snapshot(convert(source, tmp_path, limits=limits, batch_size=1).output) == whole
+
+
+@pytest.mark.parametrize("chunk", [1536 << 10, 64])
+@pytest.mark.parametrize("inside", ["", cv.line(1) * 2])
+def test_what_stands_between_blocks_is_in_none(tmp_path, monkeypatch, inside, chunk):
+    monkeypatch.setattr(pipeline, "CHUNK_BYTES", chunk)
+    begin, end = cv.entity("BLOCK", (2, "@"), (10, 0), (20, 0)), cv.entity("ENDBLK")
+    between = cv.line(3) + cv.entity("ATTDEF", (2, "T"), (10, 0), (20, 0))
+    blocks = "".join(begin.replace("@", name) + inside + end + between for name in ("B", "C"))
+    body = "".join(cv.entity("INSERT", (2, name), (10, 5), (20, 5)) for name in ("B", "C")) + cv.line(4)
+    source = cv.write(tmp_path / "in.dxf", cv.drawing(body, blocks=blocks))
+    report = cv.convert(source, templates=cv.rules(tmp_path / "r.toml"), blocks=(EXPLODE,)).report
+    assert cv.adds_up(report)
+    assert (report.entities_read, report.content_read) == (3, 4 if inside else 0)
 
 
 def test_content_that_is_out_of_reach_is_an_issue(tmp_path):

@@ -149,7 +149,8 @@ class Expander:
             yield from self._small(cells.take(np.arange(half)))
             yield from self._small(cells.take(np.arange(half, len(cells))))
             return
-        yield part
+        if part is not None:
+            yield part
 
     def _large(self, cell: References) -> Iterator[Part]:
         """Go down into one reference: its own entities stretch by stretch, then the references in it."""
@@ -159,8 +160,8 @@ class Expander:
         for inner in self._nested(*key):  # read again: a block of a million references took 480 MB to keep them
             yield from self.parts(self._below(inner, cell))
 
-    def _levels(self, cells: References) -> Part:
-        """Return all elements of some references, one level after the other.
+    def _levels(self, cells: References) -> Part | None:
+        """Return all elements of some references, one level after the other; None where nothing was found to be read.
 
         Raises:
             TooMuchAtOnceError: their bodies have too many points.
@@ -195,7 +196,7 @@ class Expander:
             tops = np.repeat(tops, whole.cells)
             here = laid_out(whole, 0, int(whole.cells.sum()))
             level += 1
-        return self._joined(found, used, times)
+        return self._joined(found, used, times) if found else None
 
     # --- pieces -----------------------------------------------------------------------------------------------------
 

@@ -71,6 +71,7 @@ class Index:
         self._limit = limit
         self._depth = depth
         self._blocks: dict[str, Definition] = {}
+        self._open = False  # whether the last chunk ends within a block
         self.notes: list[tuple[str, str]] = []
         """(issue code, message) of what is wrong with the definitions."""
         self._read(stream)
@@ -126,14 +127,19 @@ class Index:
         nowhere = Extent(name="", record="", start=0, end=0, line=0)
         rows += [Definition(nowhere, base[k]) for k in range(len(begins))]
         inside = ~chunk.follower & (number >= 0)
-        for kind in ("BLOCK", "ENDBLK"):
-            inside[of_kind(chunk, kind)] = False
+        ends = of_kind(chunk, "ENDBLK")
+        marks = np.zeros(chunk.count, dtype=np.int64)
+        marks[begins], marks[ends] = 1, -1
+        latest = np.maximum.accumulate(np.where(marks, np.arange(chunk.count), -1))
+        opened = np.where(latest < 0, self._open, marks[latest] > 0)
+        self._open = bool(opened[-1]) if chunk.count else self._open
+        inside &= opened & (marks == 0)  # what stands behind an ENDBLK is in no block
         for at, count in zip(*np.unique(number[inside], return_counts=True), strict=True):
             rows[at].mains += int(count)
             rows[at].drawn += int(count)
-        for at in number[of_kind(chunk, "ATTDEF")].tolist():
-            if at >= 0:
-                rows[at].drawn -= 1
+        attdefs = of_kind(chunk, "ATTDEF")
+        for at in number[attdefs[inside[attdefs]]].tolist():
+            rows[at].drawn -= 1
         inserts = of_kind(chunk, "INSERT")
         inserts = np.setdiff1d(inserts[inside[inserts]], bad_entities(chunk))
         if len(inserts):
