@@ -28,7 +28,7 @@ from dxfd.convert.build.model import Builder, Built
 from dxfd.convert.build.ragged import Bools, Floats, Ints, offsets
 from dxfd.convert.choose import Chooser
 from dxfd.convert.explode.index import CYCLE, DEEP, LIMIT, Index
-from dxfd.convert.explode.places import References, Words, matrices, mixed, steps
+from dxfd.convert.explode.places import References, Words, matrices, mixed, nothing, steps
 from dxfd.convert.match.rules import Element
 from dxfd.convert.properties import properties
 from dxfd.convert.read import bounds
@@ -284,6 +284,8 @@ def nested(shop: Workshop, chunk: Chunk, block: str, first: int, layer: str, col
 def _below(
     shop: Workshop, chunk: Chunk, head: Heads, exploded: Ints, names: tuple[list[str], Ints], place: Words, color: int
 ) -> References:
+    if not len(exploded):
+        return nothing()
     return references(
         shop, chunk, head, exploded, names, ordinal=place[exploded], layout=np.zeros(len(exploded), dtype=np.int64),
         inherited=color,

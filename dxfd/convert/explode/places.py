@@ -61,6 +61,16 @@ class References(Struct, frozen=True):
         return References(*(v[rows] if isinstance(v, np.ndarray) else v.take(at) for v in got))
 
 
+def nothing() -> References:
+    """Return no references."""
+    none = np.zeros(0, dtype=np.int64)
+    words = np.zeros(0, dtype=np.uint64)
+    return References(
+        none, np.zeros((0, 3, 4)), none, none, np.zeros((0, 2, 3)), none, none, pa.array([], type=pa.string()), words,
+        words, words, none, none,
+    )  # fmt: skip
+
+
 def matrices(where: Placed, base: Floats) -> Floats:
     """Return (n, 3, 4): turn and scale about the block's base point (n, 3), then the place."""
     out = np.empty((len(base), 3, 4))
