@@ -405,10 +405,10 @@ class _Run:
         )  # fmt: skip
         blocks.notes += index.notes
         shop = Workshop(
-            codec=self.found.codec, metres=self.plan.units.metres, blocks=blocks, means=means, chooser=chooser,
-            scope=self.scope, index=index, true_names=self.found.true_names, attachments=self.attachments,
-            dictionaries=self.dictionaries, drawn=self.options.colors is Colors.DRAWING, names=Names(),
-            region=self.plan.region,
+            codec=self.found.codec, metres=self.plan.units.metres, blocks=blocks, means=replace(means, clip=None),
+            chooser=chooser, scope=self.scope, index=index, true_names=self.found.true_names,
+            attachments=self.attachments, dictionaries=self.dictionaries,
+            drawn=self.options.colors is Colors.DRAWING, names=Names(), region=self.plan.region,
         )  # fmt: skip
         return Exploding(self.source, shop, shelf)
 

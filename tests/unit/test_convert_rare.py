@@ -326,6 +326,21 @@ def test_endless_lines_end_at_the_extents_or_are_in_the_ledger(tmp_path, clip):
         assert reasons(found) == {("XLINE", "skipped", "infinite"), ("RAY", "skipped", "infinite")}
 
 
+@pytest.mark.parametrize("blocks", [("box",), ("explode",)])
+def test_endless_lines_in_blocks_do_not_end_at_the_drawings_extents(tmp_path, blocks):
+    block = cv.entity("BLOCK", (2, "B"), (10, 0), (20, 0)) + cv.entity("LINE", (10, 0), (20, 0), (11, 4), (21, 3))
+    block += cv.entity("XLINE", (10, 0), (20, 1), (11, 1), (21, 0)) + cv.entity("ENDBLK")
+    corners = ("$EXTMIN", -50), ("$EXTMAX", 50)
+    extents = "".join(cv.tag(9, name) + cv.tag(10, at) + cv.tag(20, at) + cv.tag(30, 0) for name, at in corners)
+    drawing = cv.drawing(
+        cv.entity("INSERT", (2, "B"), (10, 20), (20, 20)), blocks=block, head=cv.header(insunits=6, extra=extents)
+    )  # fmt: skip
+    found = convert(tmp_path, cv.write(tmp_path / "a.dxf", drawing), clip_endless=True, blocks=blocks)
+    ((x, y, _, far_x, far_y, _),) = boxes(found)  # the extents in the block's own axes would reach to 70
+    assert (x, y, far_x, far_y) == (20, 20, 24, 23)
+    assert (("XLINE", "skipped", "infinite") in reasons(found)) == (blocks == ("explode",))
+
+
 def test_dimensions_are_where_their_pictures_are(tmp_path):
     doc = new()
     for at in (0, 20):

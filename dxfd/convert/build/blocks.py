@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from msgspec.structs import replace
 
 from dxfd.convert.build import content, thick
 from dxfd.convert.build.at_once import in_halves
@@ -54,7 +55,7 @@ class Blocks:
         """Take what the content depends on, and the folder for what is more than so many bytes (None: nothing is)."""
         self._codec = codec
         self._metres = metres
-        self._means = means
+        self._means = replace(means, clip=None)  # the drawing's extents are none of a block
         self._definitions = Definitions(folder, most_bytes)
         self._current: Definition | None = None
         self._known: set[tuple[str, str, str]] = set()
