@@ -21,6 +21,7 @@ from dxfd.convert.read.columns import group, of_kind
 from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.layouts import Extent, Finder
 from dxfd.convert.read.stream import Chunk, Stream
+from dxfd.convert.told import Told
 
 CYCLE: Final = "block_cycle"
 DEEP: Final = "block_too_deep"
@@ -72,6 +73,7 @@ class Index:
         self._depth = depth
         self._blocks: dict[str, Definition] = {}
         self._open = False  # whether the last chunk ends within a block
+        self._told = Told()
         self.notes: list[tuple[str, str]] = []
         """(issue code, message) of what is wrong with the definitions."""
         self._read(stream)
@@ -111,7 +113,7 @@ class Index:
             row.extent = extent
             name = extent.name.upper()
             if name in self._blocks:
-                self.notes.append(("block_content", twice(extent.name)))
+                self._note(twice(extent.name))
             elif name and not name.startswith(_LAYOUTS):
                 self._blocks[name] = row
 
@@ -122,7 +124,8 @@ class Index:
         number = np.cumsum(number) + len(rows) - 1
         heads = group(chunk, begins)
         names = [decode(value.strip(), self._codec) for value in chunk.tags.strings(heads.tag_of(2)).to_pylist()]
-        self.notes += [("block_content", message) for message in elsewhere(heads, names, self._codec)]
+        for message in elsewhere(heads, names, self._codec):
+            self._note(message)
         base = np.nan_to_num(heads.point(10) * self._metres)
         nowhere = Extent(name="", record="", start=0, end=0, line=0)
         rows += [Definition(nowhere, base[k]) for k in range(len(begins))]
@@ -155,6 +158,10 @@ class Index:
             children = rows[int(at)].children
             place = names[int(name)], int(count)
             children[place] = children.get(place, 0) + int(times)
+
+    def _note(self, message: str) -> None:
+        if words := self._told.take("block_content", message):
+            self.notes.append(("block_content", words))
 
     # --- weighing ---------------------------------------------------------------------------------------------------
 

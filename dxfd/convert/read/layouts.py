@@ -9,6 +9,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Final
 
+import numpy as np
 from msgspec import Struct
 
 from dxfd.convert.read.encoding import decode, shortened
@@ -80,7 +81,7 @@ class Finder:
         """Take one chunk of a BLOCKS section."""
         marks = [k for k, kind in enumerate(chunk.kinds) if kind in {"BLOCK", "ENDBLK"}]
         tags = chunk.tags
-        for entity in (e for e in range(chunk.count) if chunk.kind_of[e] in marks) if marks else ():
+        for entity in np.flatnonzero(np.isin(chunk.kind_of, marks)).tolist():
             at, line = chunk.place.offset + int(tags.tag_start[tags.entity_tag[entity]]), chunk.line_of(entity)
             self._close(at)
             if chunk.kinds[chunk.kind_of[entity]] == "BLOCK":
