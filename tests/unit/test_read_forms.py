@@ -11,12 +11,13 @@ import ezdxf
 import pytest
 
 from dxfd.convert.pipeline import convert
+from dxfd.convert.read import spooled
 from dxfd.convert.read.binary import text
 from dxfd.convert.read.evidence import _lines
 from dxfd.convert.read.glance import Glance
 from dxfd.convert.read.source import Source
 from dxfd.convert.read.spooled import _undoubled
-from dxfd.convert.types import ConvertOptions, Report, ResumePolicy
+from dxfd.convert.types import ConvertOptions, Damaged, Report, ResumePolicy
 from dxfd.errors import NotDxfError, SourceDamagedError
 from tests.crash.compare import differences
 from tests.support import convert as cv
@@ -158,6 +159,16 @@ def test_compressed_something_else_is_refused(tmp_path):
         path.write_bytes(gzip.compress(content))
         with pytest.raises(NotDxfError):
             converted(path, tmp_path / "out.db")
+    assert [path.name] == [p.name for p in tmp_path.iterdir()]
+
+
+def test_a_little_file_that_holds_very_much_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(spooled, "_ROOM_BYTES", 1 << 20)
+    path = tmp_path / "x.dxf.gz"
+    path.write_bytes(gzip.compress(as_text(drawing("R2000")) + bytes(40 << 20)))
+    for damaged in Damaged:
+        with pytest.raises(NotDxfError, match="more than"):
+            cv.convert(path, tmp_path / "out.db", damaged=damaged)
     assert [path.name] == [p.name for p in tmp_path.iterdir()]
 
 

@@ -29,7 +29,9 @@ _FIRST: Final = 4096
 _PIECE: Final = 1 << 16
 """What damaged data gave in the piece in which the damage shows is lost."""
 _MOST_BYTES: Final = 64 << 30
-"""Of text: a gzip file of 64 MB can hold 64 GB of zeros."""
+_ROOM_BYTES: Final = 1 << 30
+_GROWTH: Final = 200
+"""Text may have 1 GB and this many times the file's bytes: 5 to 40 is usual, but 64 MB can hold 64 GB of zeros."""
 
 Tick = Callable[[], None]
 Form = Callable[[binary.Reader, int], Iterator[bytes]]
@@ -55,13 +57,14 @@ def spool(
 
     Raises:
         SourceDamagedError: the compressed data or the binary tags make no sense from some place on.
-        NotDxfError: what is compressed is no drawing.
+        NotDxfError: what is compressed is no drawing, or is too much for one.
         DiskFullError: no room.
     """
     form = _form(read(0, _WINDOW))
     if form is None:
         raise ValueError("this drawing is text as it is")
-    text, wrong = _written(form(read, size), folder, tick, salvage=salvage)
+    most = min(_MOST_BYTES, _ROOM_BYTES + _GROWTH * size)
+    text, wrong = _written(form(read, size), folder, tick, most, salvage=salvage)
     if form is not _gunzip:
         return text, wrong
     inner = _reader(text)
@@ -71,13 +74,13 @@ def spool(
     with text:
         if form is _gunzip:
             raise NotDxfError("the file is compressed twice")
-        plain, also = _written(form(inner, text.seek(0, 2)), folder, tick, salvage=salvage)
+        plain, also = _written(form(inner, text.seek(0, 2)), folder, tick, most, salvage=salvage)
         return plain, wrong or also
 
 
 def write_out(pieces: Iterator[bytes], folder: Path, tick: Tick) -> IO[bytes]:
     """Return an open nameless file in a folder with these pieces of text; raises as spool() does."""
-    return _written(pieces, folder, tick, salvage=False)[0]
+    return _written(pieces, folder, tick, _MOST_BYTES, salvage=False)[0]
 
 
 def _form(head: bytes) -> Form | None:
@@ -169,14 +172,16 @@ def _behind_zeros(read: binary.Reader, at: int) -> int:
     return at
 
 
-def _written(pieces: Iterator[bytes], folder: Path, tick: Tick, *, salvage: bool) -> tuple[IO[bytes], str]:
+def _written(
+    pieces: Iterator[bytes], folder: Path, tick: Tick, most_bytes: int, *, salvage: bool
+) -> tuple[IO[bytes], str]:  # fmt: skip
     file = scratch(folder, "text", buffering=0)
     total = 0
     wrong = ""
     try:
         try:
             for piece in pieces:
-                total = _bounded(total + len(piece))
+                total = _bounded(total + len(piece), most_bytes)
                 _write(file, piece, folder)
                 tick()
         except SourceDamagedError as error:
@@ -189,9 +194,9 @@ def _written(pieces: Iterator[bytes], folder: Path, tick: Tick, *, salvage: bool
     return file, wrong
 
 
-def _bounded(total: int) -> int:
-    if total > _MOST_BYTES:
-        raise SourceDamagedError(f"the drawing has more than {_MOST_BYTES >> 30} GB of text")
+def _bounded(total: int, most_bytes: int) -> int:
+    if total > most_bytes:
+        raise NotDxfError(f"the file holds more than {most_bytes >> 20} MB of text: no drawing does in so few bytes")
     return total
 
 
