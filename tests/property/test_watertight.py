@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dxfd.convert.build import areas, bodies
@@ -95,6 +95,7 @@ normals = st.sampled_from([(0.0, 0.0, 1.0), (0.0, 0.0, -1.0), (0.3, 0.0, -0.95),
 
 @settings(deadline=None, max_examples=150)
 @given(st.lists(flat, min_size=1, max_size=5), normals, st.sampled_from([0, 1, 2]), st.sampled_from([1.0, -0.5]))
+@example([[(1, 5), (9, 0), (0, 3), (4, 0), (0, 8), (0, 2)]], (0.3, 0.0, -0.95), 0, 1.0)  # as much area either way
 def test_areas_with_holes_that_touch_or_cross_are_closed(rings, normal, islands, height):
     points = np.array([(x * 0.5, y * 0.5, 0.0) for ring in rings for x, y in ring])
     area = areas.cleaned(

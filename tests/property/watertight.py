@@ -29,6 +29,8 @@ from tests.support.corpus import CORPUS
 
 LEAST_M2: Final = 1e-6
 """A triangle with less is degenerate: readers of the federation schema refuse it."""
+LEAST_M3: Final = 1e-9
+"""A cubic millimetre. A ring that crosses itself can go about as much area one way as the other: rounding decides."""
 FORCED: Final = (Recipe.WALL, Recipe.SLAB, Recipe.PIPE, Recipe.DUCT)
 """One for each way of making a body: upright, raised, round, about its axis."""
 LARGEST_FORCED: Final = 400_000
@@ -58,7 +60,7 @@ class Tally:
         bodies: all; equal ones count once.
         open: an edge is not run through as often one way as the other.
         touching: closed, but an edge belongs to more than two triangles.
-        inward: a part that hangs together has a negative volume.
+        inward: a part that hangs together has a negative volume, of more than LEAST_M3.
         slivers: a triangle has less than LEAST_M2.
         wrong: names of some that are open or inward.
     """
@@ -102,7 +104,7 @@ def judged(found: Bodies) -> dict[str, np.ndarray]:
     return {
         "open": _any(owner[np.isin(inverse, np.flatnonzero(balance != 0))], n),
         "touching": _any(owner[(times > 2)[inverse]], n),
-        "inward": _any(body[volume[part[faces[:, 0]]] < 0], n),
+        "inward": _any(body[volume[part[faces[:, 0]]] < -6 * LEAST_M3], n),
         "slivers": _any(body[area < LEAST_M2], n),
     }
 
