@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 from pathlib import Path
@@ -65,7 +66,9 @@ def test_entities_are_counted_across_windows_however_codes_are_spelled(tmp_path,
     assert objects.line == path.read_bytes()[: objects.start].count(b"\n") + 1
 
 
-def test_sums_of_any_range_are_those_of_its_bytes(tmp_path):
+@pytest.mark.parametrize("cores", [1, 2, 64])
+def test_sums_of_any_range_are_those_of_its_bytes_however_many_threads_share_them(tmp_path, monkeypatch, cores):
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
     path, _, _ = drawing(tmp_path, "  0", "\n", least=int(2.1 * WINDOW))
     text, rng = path.read_bytes(), random.Random(3)
     mark = re.compile(rb"\n  0\n(?!(?:VERTEX|SEQEND|ATTRIB)\n)")
