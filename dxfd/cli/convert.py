@@ -107,7 +107,7 @@ class _Command(click.Command):
 @click.command(
     "convert", cls=_Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path, readable=False))  # told by code, not as usage
 @click.argument("output", metavar="[OUT.db]", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--templates", metavar="FILE", type=click.Path(path_type=Path), help="Rules (TOML) or template_library.db."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import ezdxf
 import pytest
@@ -35,6 +36,14 @@ def test_what_the_command_line_says_is_what_is_converted(tmp_path, monkeypatch):
     report = json.loads(done.stdout)
     assert (report["exploded"], report["content_matched"]) == (1, 2)
     assert {row["layout"] for row in report["ledger"]} == {"Model", "Sheet, one"}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_drawing_that_may_not_be_read_is_told_by_code(tmp_path):
+    source = cv.write(tmp_path / "a.dxf", cv.drawing(cv.line(1)))
+    source.chmod(0)
+    done = CliRunner().invoke(convert, [str(source), str(tmp_path / "a.db"), "--json"])
+    assert (done.exit_code, json.loads(done.stdout)["error"]["code"]) == (66, "E_SOURCE_UNREADABLE")
 
 
 def test_what_a_job_asks_for_reaches_its_worker():
