@@ -176,3 +176,12 @@ def test_classes_are_read_as_far_as_classes_go(tmp_path):
         tracemalloc.stop()
     ((words,),) = run.rows("SELECT message FROM conversion_issues WHERE code = 'unknown_type'")
     assert words.startswith("ODD (class NNN")
+
+
+def test_what_a_reference_is_called_is_told_of_its_content_as_far_as_names_go(tmp_path):
+    block = cv.tag(0, "BLOCK") + cv.tag(8, "0") + cv.tag(2, "B" + GIANT) + cv.tag(10, 0) + cv.tag(20, 0)
+    block += "".join(line(handle=f"{k:X}").replace("A-WALL", "0") for k in range(1, 5)) + cv.tag(0, "ENDBLK")
+    reference = cv.entity("INSERT", (2, "B" + GIANT), (10, 0), (20, 0), handle="F" * 100_000, layer="L" + GIANT)
+    run = convert(tmp_path, cv.drawing(reference, blocks=block), blocks=("explode",))
+    found = run.rows("SELECT LENGTH(dxf_layer), LENGTH(dxf_block), LENGTH(dxf_handle) < 200 FROM elements_meta")
+    assert found == [(4097, 4097, 1)] * 4

@@ -35,6 +35,7 @@ from dxfd.convert.read import bounds
 from dxfd.convert.read.attachments import Attachments
 from dxfd.convert.read.columns import Heads, group, heads, of_kind
 from dxfd.convert.read.dictionaries import Dictionaries
+from dxfd.convert.read.encoding import shortened
 from dxfd.convert.read.references import block_names
 from dxfd.convert.read.stream import Chunk
 from dxfd.convert.region import Region
@@ -260,7 +261,7 @@ def piece(
     below = _below(shop, chunk, view.head, exploded, names, place, color)
     held = _held(shop, chunk, at, exploded)
     called = shop.true_names.get(block.upper(), block)
-    text = pa.array([name or called for name in true_names], type=pa.string())
+    text = pa.array([shortened(name or called) for name in true_names], type=pa.string())
     bodies = _bodies(built)
     return Piece(
         rule[at], _why(shop, built, words, of), at + first, built.length, lies_flat(chunk)[at], bodies, *made[:2],

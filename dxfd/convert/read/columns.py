@@ -13,11 +13,13 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from dxfd.convert.native import kernel
-from dxfd.convert.read.encoding import decode
+from dxfd.convert.read.encoding import decode, shortened
 from dxfd.convert.read.stream import Chunk
 from dxfd.convert.read.tags import Bools, Floats, Ints, Tags
 
 _FEW_KINDS: Final = 64
+_LONGEST_HANDLE: Final = 64
+"""Characters; a handle has 16. That of an exploded reference is told of all that is in its block."""
 
 
 class Group:
@@ -199,8 +201,10 @@ def heads(chunk: Chunk, codec: str) -> Heads:
     if handle_int is None:
         handle = _ascii(handle)
         handle_int = _hex(handle)
+    if len(handle) and pc.max(pc.binary_length(handle)).as_py() > _LONGEST_HANDLE:
+        handle = pc.binary_slice(handle, 0, _LONGEST_HANDLE)
     raw_layers, layer_of = chunk.tags.distinct(place_of[:, 1])
-    names = [decode(raw.strip(), codec) or "0" for raw in raw_layers]
+    names = [shortened(decode(raw.strip(), codec)) or "0" for raw in raw_layers]
     layers = list(dict.fromkeys(names))
     place = {name: k for k, name in enumerate(layers)}
     remap = np.array([place[name] for name in names], dtype=np.int32)
