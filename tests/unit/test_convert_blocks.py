@@ -11,10 +11,10 @@ import ezdxf
 import numpy as np
 import pytest
 
-from dxfd.convert import memory
+from dxfd.convert import memory, pipeline
 from dxfd.convert.build.blocks import Blocks
 from dxfd.convert.properties import plain
-from dxfd.convert.types import DEFAULT_LIMITS
+from dxfd.convert.types import DEFAULT_LIMITS, ResumePolicy
 from tests.support import convert as cv
 
 METRES = cv.header(insunits=6)
@@ -128,6 +128,23 @@ def test_a_long_reading_of_blocks_can_be_left(tmp_path):
     blocks = Blocks("cp1252", 1.0)
     with pytest.raises(InterruptedError):
         blocks.read(iter(cv.chunks_of(path, name="BLOCKS", size=200)), tick)
+
+
+@pytest.mark.parametrize("chunk", [1536 << 10, 64])
+def test_what_stands_between_blocks_is_in_no_box(tmp_path, monkeypatch, chunk):
+    monkeypatch.setattr(pipeline, "CHUNK_BYTES", chunk)
+    begin, end = cv.entity("BLOCK", (2, "@"), (10, 0), (20, 0)), cv.entity("ENDBLK")
+    far = cv.entity("LINE", (10, -9e6), (20, 0), (11, 9e6), (21, 9e6)) + cv.entity("LINE", (10, "none"))
+    body = "".join(cv.entity("INSERT", (2, name), (10, 5), (20, 5)) for name in ("B", "C"))
+    boxes = []
+    for between in ("", far):
+        blocks = between + "".join(begin.replace("@", name) + cv.line(1) + end + between for name in ("B", "C"))
+        source = cv.write(tmp_path / "in.dxf", cv.drawing(body, blocks=blocks))
+        run = cv.convert(source, templates=cv.rules(tmp_path / "r.toml"), resume=ResumePolicy.RESTART)
+        assert run.report.issues == {}
+        boxes.append(run.rows("SELECT * FROM elements_rtree ORDER BY id"))
+    assert len(boxes[0]) == 2
+    assert boxes[0] == boxes[1]
 
 
 def test_a_block_that_contains_itself_is_cut_and_told(tmp_path):

@@ -26,7 +26,7 @@ from dxfd.convert.build.ragged import Floats, Ints, Meshes, Paths
 from dxfd.convert.build.references import REFERENCES, references
 from dxfd.convert.build.winding import outward
 from dxfd.convert.read import bounds
-from dxfd.convert.read.columns import Group, by_kind, group, of_kind
+from dxfd.convert.read.columns import Group, by_kind, group, in_blocks, of_kind
 from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.stream import Chunk
 from dxfd.convert.told import MOST, Told
@@ -58,6 +58,7 @@ class Blocks:
         self._means = replace(means, clip=None)  # the drawing's extents are none of a block
         self._definitions = Definitions(folder, most_bytes)
         self._current: Definition | None = None
+        self._open = False  # whether the last chunk ends within a block
         self._known: set[tuple[str, str, str]] = set()
         self._told = Told()
         self._damages = 0
@@ -162,10 +163,14 @@ class Blocks:
         number_of[begins] = 1
         number_of = np.cumsum(number_of)
         self._current = owner[-1]
-        skip = chunk.follower.copy()
+        opened = in_blocks(chunk, before=self._open)
+        self._open = bool(opened[-1]) if chunk.count else self._open
+        skip = chunk.follower | ~opened
         bad = bad_entities(chunk)
+        bad = bad[opened[bad]]
         skip[bad] = True
         large = bounds.too_large(chunk, self._means.limits)
+        large = large[opened[large]]
         skip[large] = True
         left_out = dict.fromkeys(bad.tolist(), ("bad_number", "a number that is none"))
         left_out |= dict.fromkeys(large.tolist(), (bounds.REASON, bounds.words(self._means.limits)))

@@ -17,7 +17,7 @@ from dxfd.convert.build.blocks import elsewhere, twice
 from dxfd.convert.build.geometry import bad_entities
 from dxfd.convert.build.inserts import cells_of
 from dxfd.convert.build.ragged import Floats, Ints
-from dxfd.convert.read.columns import group, of_kind
+from dxfd.convert.read.columns import group, in_blocks, of_kind
 from dxfd.convert.read.encoding import decode
 from dxfd.convert.read.layouts import Extent, Finder
 from dxfd.convert.read.stream import Chunk, Stream
@@ -130,13 +130,10 @@ class Index:
         nowhere = Extent(name="", record="", start=0, end=0, line=0)
         rows += [Definition(nowhere, base[k]) for k in range(len(begins))]
         inside = ~chunk.follower & (number >= 0)
-        ends = of_kind(chunk, "ENDBLK")
-        marks = np.zeros(chunk.count, dtype=np.int64)
-        marks[begins], marks[ends] = 1, -1
-        latest = np.maximum.accumulate(np.where(marks, np.arange(chunk.count), -1))
-        opened = np.where(latest < 0, self._open, marks[latest] > 0)
+        opened = in_blocks(chunk, before=self._open)  # what stands behind an ENDBLK is in no block
         self._open = bool(opened[-1]) if chunk.count else self._open
-        inside &= opened & (marks == 0)  # what stands behind an ENDBLK is in no block
+        inside &= opened
+        inside[begins] = False
         for at, count in zip(*np.unique(number[inside], return_counts=True), strict=True):
             rows[at].mains += int(count)
             rows[at].drawn += int(count)

@@ -167,6 +167,17 @@ def of_kind(chunk: Chunk, kind: str) -> Ints:
     return np.flatnonzero(chunk.kind_of == chunk.kinds.index(kind))
 
 
+def in_blocks(chunk: Chunk, *, before: bool) -> Bools:
+    """Return (E,) whether an entity stands in a block: from its BLOCK on to before its ENDBLK.
+
+    `before` is whether the chunk begins in one: the last value of the chunk before.
+    """
+    marks = np.zeros(chunk.count, dtype=np.int64)
+    marks[of_kind(chunk, "BLOCK")], marks[of_kind(chunk, "ENDBLK")] = 1, -1
+    latest = np.maximum.accumulate(np.where(marks, np.arange(chunk.count), -1))
+    return np.where(latest < 0, before, marks[latest] > 0)
+
+
 def by_kind(chunk: Chunk, wanted: Bools) -> Callable[[str], Ints]:
     """Return what gives the wanted (E,) entities of a type, followers included.
 
