@@ -89,6 +89,10 @@ LATE = {
     "followers in small letters": (old_polyline(3000) + cv.line(4)).lower(),
     "a line of a megabyte for a code": cv.line(4) + "x" * 1_200_000 + "\nvalue\n",
     "a value of a megabyte behind no code": cv.line(4) + "xx\n" + "y" * 1_200_000 + "\n",
+    "a long value of no entity": cv.tag(0, "ENDSEC")
+    + cv.tag(0, "SECTION")
+    + cv.tag(2, "ENTITIES")
+    + cv.tag(1, "z" * 1_200_000),
     "a long value in it": polyline(3000) + cv.tag(1000, "z" * (3 << 20)) + polyline(10),
     "values of no entity": cv.tag(0, "ENDSEC") + cv.tag(0, "SECTION") + cv.tag(2, "ENTITIES") + cv.tag(1, "x") * 20_000,
 }

@@ -121,7 +121,12 @@ class Stream:
             data = self.source.read(place.offset, min(size, room))
             last = len(data) >= room or len(data) < min(size, room)
             tags = parse(data, last=last)
-            damage = tags.damage if last else tags.damage or _begun_badly(tags)
+            damage = tags.damage
+            if damage is None and not last and (begun := _begun_badly(tags)) is not None:
+                if self._behind_line(place.offset + tags.consumed, section.end) < section.end:
+                    damage = begun
+                else:  # a line without a value ends the section: it is no tag
+                    last = True
             if damage is not None:
                 return self._step_over(section, place, tags, damage)
             cut = len(tags.entity_tag) if last else _cut(tags)
@@ -129,8 +134,11 @@ class Stream:
                 built = _build(tags, cut, place, section, last=last)
                 end = (_CUT_OFF, place.line + 2 * len(tags.code))
                 return replace(built, damage=end) if last and section.cut and built.count else built
-            if not len(tags.entity_tag) and tags.consumed:  # what belongs to no entity is passed over
-                place = Place(place.section, place.offset + tags.consumed, place.line + 2 * len(tags.code))
+            if not len(tags.entity_tag) and (tags.consumed or self._too_large(tags)):  # it belongs to no entity
+                at, lines = place.offset + tags.consumed, 2 * len(tags.code)
+                if not tags.consumed:
+                    at, lines = self._behind_line(self._behind_line(at, section.end), section.end), 2
+                place = Place(place.section, at, place.line + lines)
                 continue
             if self._too_large(tags):
                 return self._pass_over(section, place, tags)
@@ -150,8 +158,6 @@ class Stream:
     def _pass_over(self, section: Section, place: Place, tags: Tags) -> Chunk:
         """Return the beginning of an entity that is too large, and go on behind it and its followers."""
         line, at = place.line + 2 * len(tags.code), place.offset + tags.consumed
-        if not len(tags.entity_tag):
-            return self._step_over(section, place, tags, Damage(2 * len(tags.code), b"a value without end"))
         built = _build(tags, 1, place, section, last=True)
         following = self._behind(Place(place.section, at, line), over_followers=built.kinds[0] in _OWNERS)
         return replace(_begin(built, self._limits), next=following)
