@@ -35,9 +35,9 @@ from dxfd.convert.build.ragged import Ints
 from dxfd.convert.choose import Chooser
 from dxfd.convert.circumstances import means_of
 from dxfd.convert.dwg.outcome import Loss
-from dxfd.convert.explode.expand import PART
 from dxfd.convert.explode.index import Index
 from dxfd.convert.explode.pieces import Names, Workshop
+from dxfd.convert.explode.reading import PART
 from dxfd.convert.explode.run import Exploding, Frame, raised
 from dxfd.convert.explode.run import tables as tables_of
 from dxfd.convert.explode.shelf import Shelf

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import gc
 import random
 from collections.abc import Iterator
 from functools import partial
@@ -16,9 +17,10 @@ from ezdxf import path as ezpath
 from ezdxf.math import Matrix44
 
 from dxfd.convert import pipeline
-from dxfd.convert.explode import expand
+from dxfd.convert.explode import expand, places, reading
 from dxfd.convert.explode import run as exploding
 from dxfd.convert.explode.shelf import Shelf
+from dxfd.convert.read.stream import Chunk
 from dxfd.convert.types import EXPLODE, Colors, Committed, HiddenLayers, Left, Limits, ResumePolicy
 from tests.support import convert as cv
 from tests.support.corpus import CORPUS
@@ -378,7 +380,7 @@ def test_many_exploded_references_of_a_chunk_are_committed_in_slices(folder, mon
 
 
 def test_one_large_reference_is_committed_part_by_part_and_gone_on_with_in_the_middle(folder, monkeypatch):
-    monkeypatch.setattr(expand, "PART", 10)
+    monkeypatch.setattr(reading, "PART", 10)
     monkeypatch.setattr(pipeline, "PART", 10)
     source = nested(folder / "large.dxf", 7, inserts=6)
     whole = cv.snapshot(convert(source, folder).output)
@@ -415,7 +417,7 @@ def test_attributes_of_references_whose_own_part_has_no_element_go_to_the_next_o
     asked = "SELECT p.value, m.dxf_handle FROM element_properties p JOIN elements_meta m ON m.id = p.element_id"
     whole = sorted(convert(source, folder).rows(asked))
     assert [value for value, _ in whole] == ["inner", "top"]
-    monkeypatch.setattr(expand, "PART", 5)
+    monkeypatch.setattr(reading, "PART", 5)
     assert sorted(convert(source, folder).rows(asked)) == whole
 
 
@@ -491,11 +493,11 @@ def test_many_different_references_come_in_parts_of_few_pieces(folder, monkeypat
     seen: list[int] = []
 
     def counted(self: expand.Expander, cells: Any, levels: Any = expand.Expander._levels) -> Any:
-        seen.append(len(set(self._key(cells))))
+        seen.append(len(set(places.keys(cells))))
         return levels(self, cells)
 
     monkeypatch.setattr(expand.Expander, "_levels", counted)
-    monkeypatch.setattr(expand, "PART", 160)
+    monkeypatch.setattr(reading, "PART", 160)
     assert cv.snapshot(convert(source, folder).output) == whole
     assert max(seen) <= 10
 
@@ -503,12 +505,36 @@ def test_many_different_references_come_in_parts_of_few_pieces(folder, monkeypat
 def test_large_references_come_in_parts_and_are_the_same(folder, monkeypatch):
     source = nested(folder / "large.dxf", 7)
     whole = cv.snapshot(convert(source, folder).output)
-    monkeypatch.setattr(expand, "PART", 10)
+    monkeypatch.setattr(reading, "PART", 10)
     run = convert(source, folder)
     check(run, ezdxf.readfile(source))
     parts = cv.snapshot(run.output)
     assert sorted(row[2:] for row in parts["ledger"]) == sorted(row[2:] for row in whole["ledger"])
     assert sorted(row[2] for row in parts["elements_meta"]) == sorted(row[2] for row in whole["elements_meta"])
+
+
+def test_no_chunk_of_the_blocks_above_is_held_while_large_references_are_gone_down_into(folder, monkeypatch):
+    def insert(name: str, handle: str) -> str:
+        return cv.entity("INSERT", (2, name), (10, 0), (20, 0), handle=handle)
+
+    blocks, deepest = cv.tag(0, "BLOCK") + cv.tag(2, "B0") + cv.tag(10, 0.0) + cv.line(1) + cv.tag(0, "ENDBLK"), 12
+    for k in range(1, deepest):
+        inside = insert("B0", f"A{k}") + insert(f"B{k - 1}", f"B{k}") + cv.line(k) + insert("B0", f"C{k}")
+        blocks += cv.tag(0, "BLOCK") + cv.tag(2, f"B{k}") + cv.tag(10, 0.0) + inside + cv.tag(0, "ENDBLK")
+    source = cv.write(folder / "deep.dxf", cv.drawing(insert(f"B{deepest - 1}", "7"), blocks=blocks))
+    whole = cv.snapshot(convert(source, folder).output)
+    held: list[int] = []
+
+    def counted(*args: Any, **named: Any) -> Any:
+        held.append(sum(isinstance(thing, Chunk) for thing in gc.get_objects()))
+        return piece(*args, **named)
+
+    piece = expand.piece
+    monkeypatch.setattr(reading, "PART", 4)
+    monkeypatch.setattr(expand, "piece", counted)
+    found = cv.snapshot(convert(source, folder).output)
+    assert len(held) > deepest and max(held) <= deepest / 2
+    assert sorted(row[2] for row in found["elements_meta"]) == sorted(row[2] for row in whole["elements_meta"])
 
 
 def test_the_order_of_what_lies_deeper_than_64_levels_depends_on_its_reference_alone(tmp_path):

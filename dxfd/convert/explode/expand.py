@@ -19,20 +19,16 @@ from msgspec import Struct
 from dxfd.convert.build.at_once import TooMuchAtOnceError, check
 from dxfd.convert.build.portable import blobs, within_reach
 from dxfd.convert.build.ragged import Bools, Floats, Ints, offsets
-from dxfd.convert.explode.pieces import Piece, Workshop, nested, piece
-from dxfd.convert.explode.places import References, Words, inside, laid_out, mixed, rigid, scale_of
+from dxfd.convert.explode import reading
+from dxfd.convert.explode.pieces import Piece, Workshop, piece
+from dxfd.convert.explode.places import References, Words, below_of, keys, laid_out, mixed, rigid, scale_of
 from dxfd.convert.explode.shelf import Shelf
 from dxfd.convert.keys import tally
 from dxfd.convert.read.source import Source
-from dxfd.convert.read.stream import Chunk, Stream, halves
+from dxfd.convert.read.stream import halves
 from dxfd.convert.region import OUTSIDE
 from dxfd.convert.types import Found
 
-PART: Final = 20_000
-"""Entities made into elements at a time."""
-_VISIT: Final = 16
-"""Entities that a piece counts for: it takes 70 KB with its rows, and a part had room for 20,000 blocks of a line."""
-_CHUNK_BYTES: Final = 2 << 20
 _POINTS: Final = 2_000_000
 """Points of bodies that are turned at a time."""
 
@@ -106,25 +102,25 @@ class Expander:
     """The exploded references of one drawing."""
 
     def __init__(self, source: Source, shop: Workshop, shelf: Shelf) -> None:
-        self._source = source
+        self._content = reading.Content(source, shop)
         self._shop = shop
         self._shelf = shelf
 
     def parts(self, references: References) -> Iterator[Part]:
         """Yield the elements of references, in their order."""
         total = int(references.cells.sum())
-        for first in range(0, total, PART):
-            yield from self._parts(laid_out(references, first, min(total, first + PART)))
+        for first in range(0, total, reading.PART):
+            yield from self._parts(laid_out(references, first, min(total, first + reading.PART)))
 
     def _parts(self, cells: References) -> Iterator[Part]:
         begin = load = 0
         seen: set[tuple[Any, ...]] = set()
-        for k, key in enumerate(self._key(cells)):
+        for k, key in enumerate(keys(cells)):
             block = self._shop.index.get(self._name(key[0]))
-            different = block.visits * _VISIT  # the pieces of a reference like an earlier one are there already
-            large = block.weight > PART or different > PART
+            different = block.visits * reading.VISIT  # the pieces of a reference like an earlier one are there already
+            large = self._content.is_large(key[0])
             more = block.weight + (0 if key in seen else different)
-            if begin < k and (large or load + more > PART):
+            if begin < k and (large or load + more > reading.PART):
                 yield from self._small(cells.take(np.arange(begin, k)))
                 begin, load, more = k, 0, block.weight + different
                 seen.clear()
@@ -154,11 +150,11 @@ class Expander:
 
     def _large(self, cell: References) -> Iterator[Part]:
         """Go down into one reference: its own entities stretch by stretch, then the references in it."""
-        zero, key = np.zeros(1, dtype=np.int64), self._key(cell)[0]
-        for made in self._read(*key):
-            yield self._joined([self._placed(made, cell, zero, zero)], [made], [1])
-        for inner in self._nested(*key):  # read again: a block of a million references took 480 MB to keep them
-            yield from self.parts(self._below(inner, cell))
+        zero, key = np.zeros(1, dtype=np.int64), keys(cell)[0]
+        yield from (self._joined([self._placed(made, cell, zero, zero)], [made], [1]) for made in self._read(*key))
+        # read again: a block of a million references took 480 MB to keep them
+        for below in self._content.references(cell):
+            yield from self.parts(below)
 
     def _levels(self, cells: References) -> Part | None:
         """Return all elements of some references, one level after the other; None where nothing was found to be read.
@@ -172,7 +168,7 @@ class Expander:
         level, here, tops, points = 0, cells, np.arange(len(cells)), 0
         while len(here):
             groups: dict[tuple[Any, ...], list[int]] = {}
-            for k, key in enumerate(self._key(here)):
+            for k, key in enumerate(keys(here)):
                 groups.setdefault(key, []).append(k)
             below: list[tuple[References, Ints, Ints]] = []
             for key, rows in groups.items():
@@ -187,7 +183,7 @@ class Expander:
                     used.append(made)
                     times.append(len(at))
                     if n := len(made.below):
-                        below.append((self._below(made.below, some), np.repeat(tops[at], n), np.repeat(at, n)))
+                        below.append((below_of(made.below, some), np.repeat(tops[at], n), np.repeat(at, n)))
             if not below:
                 break
             whole = _together([part[0] for part in below])
@@ -202,11 +198,6 @@ class Expander:
 
     def _name(self, number: int) -> str:
         return self._shop.names.names[number]
-
-    def _key(self, cells: References) -> list[tuple[Any, ...]]:
-        """Return what the pieces of each reference depend on."""
-        scale = scale_of(cells.matrix)
-        return list(zip(cells.block.tolist(), scale.tolist(), cells.layer.tolist(), cells.color.tolist(), strict=True))
 
     def _pieces(self, key: tuple[Any, ...]) -> list[Piece]:
         known = self._shelf.get(key)
@@ -223,7 +214,7 @@ class Expander:
     def _read(self, block: int, scale: float, layer: int, color: int) -> Iterator[Piece]:
         """Yield the pieces of a block's content, read from the drawing."""
         name, first = self._name(block), 0
-        for whole in self._chunks(block):
+        for whole in self._content.chunks(block):
             later = [whole]
             while later:
                 chunk = later.pop(0)
@@ -236,22 +227,6 @@ class Expander:
                     made = piece(self._shop, chunk, name, first, scale, self._name(layer), color, alone=True)
                 first += made.count
                 yield made
-
-    def _nested(self, block: int, scale: float, layer: int, color: int) -> Iterator[References]:
-        """Yield the references in a block's content that are exploded, stretch by stretch."""
-        del scale  # it is in the matrices of the references to the block
-        first = 0
-        for chunk in self._chunks(block):
-            found = nested(self._shop, chunk, self._name(block), first, self._name(layer), color)
-            first += int((~chunk.follower).sum())
-            if len(found):
-                yield found
-
-    def _chunks(self, block: int) -> Iterator[Chunk]:
-        name = self._name(block)
-        extent = self._shop.index.get(name).extent.section(name)
-        stream = Stream(self._source, [extent], _CHUNK_BYTES, self._shop.means.limits)
-        return stream.chunks(stream.first_place(), PART)
 
     # --- placing ----------------------------------------------------------------------------------------------------
 
@@ -280,17 +255,6 @@ class Expander:
             (np.arange(m)[:, None] * n + row[own][None, :]).ravel(), held.take(pa.array(np.tile(own, m))),
             np.repeat(tops, len(others)), np.repeat(cells.entity, len(others)), held.take(pa.array(np.tile(others, m))),
             _times(made.ledger, cells, order),
-        )  # fmt: skip
-
-    def _below(self, below: References, cells: References) -> References:
-        """Return references in a block at each of some references to it."""
-        m, n = len(cells), len(below)
-        inner, outer = below.take(np.tile(np.arange(n), m)), cells.take(np.repeat(np.arange(m), n))
-        step = np.einsum("nij,nkj->nki", outer.matrix[:, :, :3], inner.step)
-        return References(
-            inner.block, inside(outer.matrix, inner.matrix), inner.cells, inner.columns, step, inner.layer, inner.color,
-            pc.binary_join_element_wise(outer.path, inner.path, "/"), mixed(outer.key, inner.key),
-            outer.handle, outer.ordinal, outer.layout, outer.entity,
         )  # fmt: skip
 
     def _wanted(self, columns: dict[str, Any]) -> Bools:

@@ -71,6 +71,12 @@ def nothing() -> References:
     )  # fmt: skip
 
 
+def keys(cells: References) -> list[tuple[int, float, int, int]]:
+    """Return what the content of each reference depends on: block, scale, layer, colour."""
+    scale = scale_of(cells.matrix)
+    return list(zip(cells.block.tolist(), scale.tolist(), cells.layer.tolist(), cells.color.tolist(), strict=True))
+
+
 def matrices(where: Placed, base: Floats) -> Floats:
     """Return (n, 3, 4): turn and scale about the block's base point (n, 3), then the place."""
     out = np.empty((len(base), 3, 4))
@@ -90,6 +96,18 @@ def inside(outer: Floats, inner: Floats) -> Floats:
     out: Floats = np.einsum("nij,njk->nik", outer[:, :, :3], inner)
     out[:, :, 3] += outer[:, :, 3]
     return out
+
+
+def below_of(below: References, cells: References) -> References:
+    """Return references in a block at each of some references to it."""
+    m, n = len(cells), len(below)
+    inner, outer = below.take(np.tile(np.arange(n), m)), cells.take(np.repeat(np.arange(m), n))
+    step = np.einsum("nij,nkj->nki", outer.matrix[:, :, :3], inner.step)
+    return References(
+        inner.block, inside(outer.matrix, inner.matrix), inner.cells, inner.columns, step, inner.layer, inner.color,
+        pc.binary_join_element_wise(outer.path, inner.path, "/"), mixed(outer.key, inner.key),
+        outer.handle, outer.ordinal, outer.layout, outer.entity,
+    )  # fmt: skip
 
 
 def laid_out(references: References, first: int, last: int) -> References:
