@@ -75,6 +75,18 @@ def test_a_large_record_is_named_and_not_kept(tmp_path):
     }  # fmt: skip
 
 
+def test_the_name_of_a_dictionary_is_told_with_its_records_as_far_as_there_is_room(tmp_path):
+    handles = [f"{k:X}" for k in range(0x1000, 0x1400)]
+    objects = thing("DICTIONARY", "D0", (330, "1"), *entries(("N" * 8000, "D1")))
+    objects += thing("DICTIONARY", "D1", *entries(*((handle, handle) for handle in handles)))
+    objects += "".join(record(handle, (1, "x")) for handle in handles)
+    found = told(tmp_path, hung("D0"), objects)
+    left = len(handles) - (len(found) - 1)
+    assert found.pop("XDICT:") == [[999, f"not kept: {left} objects whose names are too much"]]
+    assert all(name.startswith("XDICT:" + "N" * 4096 + "…/1") for name in found)
+    assert 200 < len(found) < 256, "4 KB each; all of them are 8 MB"
+
+
 @pytest.mark.parametrize(("owner", "kept"), [("1", True), ("2", False)])
 def test_a_dictionary_of_somebody_else_gives_little(tmp_path, owner, kept):
     objects = thing("DICTIONARY", "D0", (330, owner), *entries(("DATA", "F0")))

@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct, field
 
 from dxfd.convert.read.columns import heads
-from dxfd.convert.read.encoding import decode
+from dxfd.convert.read.encoding import decode, shortened
 from dxfd.convert.read.search import length
 from dxfd.convert.read.skim import Section
 from dxfd.convert.read.source import Source
@@ -29,7 +29,7 @@ _OWNER: Final = 330
 _DEEPEST: Final = 8
 """Dictionaries within dictionaries; a deeper one is damage or a joke."""
 _LARGEST: Final = 1 << 20
-"""Bytes of all records of an entity; what goes beyond is named and not kept."""
+"""Bytes of all records of an entity, and of their names; what goes beyond is named and not kept."""
 _LARGEST_SHARED: Final = 16 << 10
 """The same where the dictionary does not name the entity as its owner: it may be that of a million entities."""
 _REMARK: Final = 999
@@ -39,10 +39,11 @@ Pair = tuple[int, Any]
 
 
 class _Walk(Struct):
-    """One entity's way through its dictionaries: bytes that it may still read, and the objects that it has met."""
+    """One entity's way through its dictionaries: bytes it may still have, objects it has met, those it cannot name."""
 
     room: int
     met: set[int] = field(default_factory=set)
+    unnamed: int = 0
 
 
 class Dictionaries:
@@ -69,13 +70,20 @@ class Dictionaries:
         head = parse(self._source.read(self._start[place], min(int(self._size[place]), _HEAD_BYTES)), last=True)
         named = next((head.value(at).strip() for at in range(1, length(head)) if head.code[at] == _OWNER), b"")
         room = _LARGEST if _number(named) == _number(owner) is not None else _LARGEST_SHARED
-        yield from self._records(place, "", 0, _Walk(room))
+        walk = _Walk(room)
+        yield from self._records(place, "", 0, walk)
+        if walk.unnamed:
+            yield "", [(_REMARK, f"not kept: {walk.unnamed} objects whose names are too much")]
 
     def _records(self, place: int, path: str, depth: int, walk: _Walk) -> Iterator[tuple[str, list[Pair]]]:
         """Yield what an object holds that this walk has not met."""
         if place in walk.met:
             return
         walk.met.add(place)
+        if len(path) > walk.room:  # that of a dictionary is told with each of its records: 1 MB of text made 5 GB
+            walk.unnamed += 1
+            return
+        walk.room -= len(path)
         size = int(self._size[place])
         if size > walk.room or depth > _DEEPEST:
             why = "nested too deep" if depth > _DEEPEST else f"{size} bytes are too much"
@@ -90,7 +98,7 @@ class Dictionaries:
         for at in range(1, len(tags.code)):
             code = int(tags.code[at])
             if code == 3:
-                name = decode(tags.value(at).strip(), self._codec)
+                name = shortened(decode(tags.value(at).strip(), self._codec))
             elif code in {350, 360} and name:
                 inner = self._place(tags.value(at).strip())
                 if inner is not None:
