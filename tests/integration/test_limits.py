@@ -73,6 +73,16 @@ def test_what_is_too_large_is_so_in_chunks_of_every_size(tmp_path, make):
     assert [large for _, large, _ in found[0][:4]] == [False, True, False, False]
 
 
+@pytest.mark.parametrize("over", [0, 1])
+def test_an_entity_of_the_size_that_may_be_is_whole_wherever_a_chunk_ends(tmp_path, over):
+    text = cv.entity("TEXT", (10, 0), (20, 0), (1, "x" * 300))
+    limits = Limits(entity_bytes=len(text) - over)
+    source = cv.write(tmp_path / "in.dxf", cv.drawing(text + cv.line(1) + cv.line(2)))
+    for size in range(len(text) - 8, len(text) + 32):
+        first, *_ = cv.chunks_of(source, size=size, limits=limits)
+        assert first.passed_over == bool(over), f"chunks of {size}: the next one's beginning was counted"
+
+
 def strays(count: int) -> str:
     return "".join(cv.entity("VERTEX", (10, k % 97), (20, k % 89)) for k in range(count))
 

@@ -149,8 +149,10 @@ class Stream:
         if not len(tags.entity_tag):
             return len(tags.data) > self._limits.entity_bytes
         first = int(tags.entity_tag[0])
-        values, size = len(tags.code) - first, len(tags.data) - int(tags.tag_start[first])
-        most = self._limits.entity_vertices
+        values, size = len(tags.code) - first, tags.consumed - int(tags.tag_start[first])
+        most, rest = self._limits.entity_vertices, len(tags.data) - tags.consumed
+        if rest > self._limits.entity_bytes or not _may_begin_entity(tags):
+            size += rest
         if size > self._limits.entity_bytes or values > VALUES_PER_VERTEX * most:
             return True
         return values > most and int(np.count_nonzero(tags.code[first:] == 10)) > most
@@ -219,6 +221,12 @@ def _begun_badly(tags: Tags) -> Damage | None:
     if (feed or len(text) > LONGEST_CODE) and group_code(text) is None:
         return Damage(2 * len(tags.code), line[:80])
     return None
+
+
+def _may_begin_entity(tags: Tags) -> bool:
+    """Return whether what lies behind the last whole tag may be another entity's and not the last one's."""
+    line, feed, _ = tags.data[tags.consumed : tags.consumed + _MOST_BLANKS].partition(b"\n")
+    return not feed or group_code(line.strip()) == 0
 
 
 def _cut(tags: Tags) -> int:
