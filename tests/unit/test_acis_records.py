@@ -211,6 +211,16 @@ def test_a_part_of_a_closed_spline_that_ends_at_its_seam_is_that_part(angle, rev
     assert area(acis.faces(body.records(), 1e-4)) == pytest.approx(50 * (turn - math.sin(turn)), rel=1e-3)
 
 
+@pytest.mark.parametrize(("begin", "end"), [(5.5, 1.0), (1.0, 5.5), (0.5, 0.25)])
+@pytest.mark.parametrize("reverse", [True, False])
+def test_a_part_of_a_closed_spline_goes_the_way_of_its_curve_over_the_seam_too(begin, end, reverse):
+    first, last = (np.array([10 * math.cos(angle), 10 * math.sin(angle), 0]) for angle in (begin, end))
+    body = Body("plane-surface", 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0)
+    body.loop((ring(10.0, reverse=reverse), first, last, False), (LINE, last, first, False))
+    turn = (begin - end if reverse else end - begin) % math.tau
+    assert area(acis.faces(body.records(), 1e-4)) == pytest.approx(50 * (turn - math.sin(turn)), rel=1e-3)
+
+
 # --- binary ------------------------------------------------------------------------------------------------------
 
 

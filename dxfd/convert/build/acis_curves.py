@@ -209,14 +209,15 @@ def _between(points: Floats, corners: tuple[Floats, Floats], *, backwards: bool)
         first = end if backwards else 0.0
     if closed and last in {0.0, end}:
         last = 0.0 if backwards else end
-    if first == last:  # once around, or a curve of which only one place is known
-        inner = (
-            np.concatenate([points[math.floor(first) + 1 : -1], points[: math.ceil(first)]]) if closed else points[1:-1]
-        )
-        inner = inner[::-1] if backwards else inner
-    else:
-        inner = points[math.floor(min(first, last)) + 1 : math.ceil(max(first, last))]
-        inner = inner[::-1] if first > last else inner
+    against = backwards if closed or first == last else first > last
+    low, high = (last, first) if against else (first, last)
+    if low < high:
+        inner = points[math.floor(low) + 1 : math.ceil(high)]
+    elif closed:  # over the seam, or once around
+        inner = np.concatenate([points[math.floor(low) + 1 : -1], points[: math.ceil(high)]])
+    else:  # a curve of which only one place is known
+        inner = points[1:-1]
+    inner = inner[::-1] if against else inner
     return np.concatenate([corners[0][None], inner, corners[1][None]])
 
 
