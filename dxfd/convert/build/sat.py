@@ -27,11 +27,7 @@ _MARK: Final = re.compile(r"(?<!\S)@(\d{1,5}) |(?<!\S)#|#(?!\S)")
 once. 1.#INF is neither."""
 _NUMBER: Final = re.compile(r"-?[0-9]{1,9}")
 
-_PLAIN: Final = {
-    **{code: chr(code ^ 0x5F) for code in range(33, 127)},
-    0x40: "_", 0x5F: "@",
-    **{code: chr(0x9F - code) for code in range(0x41, 0x5F)},
-}  # fmt: skip
+_PLAIN: Final = {code: chr(0x9F - code) for code in range(33, 127)}
 """The characters of text bodies as drawings hold them, and what they stand for: 159 less their code."""
 
 
