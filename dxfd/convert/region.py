@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from dxfd.convert.build.model import Built
 from dxfd.convert.build.ragged import Ints
 from dxfd.convert.density import main_part
+from dxfd.convert.keys import tally
 from dxfd.convert.read.sample import Sample
 from dxfd.errors import UsageError
 
@@ -79,10 +80,11 @@ def kept(built: Built, rows: Ints) -> Built:
     has_own = np.isin(built.own, rows)
     own = np.flatnonzero(has_own)
     shared = built.shared[rows]
-    used = {built.keys[k] for k in np.unique(shared).tolist() if k >= 0}
+    first, _ = tally(shared)
+    used = [built.keys[k] for k in shared[first].tolist() if k >= 0]  # in order of first use by what stays
     return replace(
         built, entity=built.entity[rows], center=built.center[rows], size=built.size[rows],
         rotation=built.rotation[rows], length=built.length[rows], own=np.searchsorted(rows, built.own[own]),
         vertices=built.vertices.take(pa.array(own)), faces=built.faces.take(pa.array(own)), shared=shared,
-        bodies={key: body for key, body in built.bodies.items() if key in used},
+        bodies={key: built.bodies[key] for key in used},
     )  # fmt: skip

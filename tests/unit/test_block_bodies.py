@@ -10,6 +10,7 @@ import pytest
 from ezdxf.acis.api import body_from_mesh, export_dxf
 from ezdxf.render import forms
 
+from dxfd.convert import pipeline
 from dxfd.convert.build import content
 from dxfd.convert.build.ragged import Paths
 from dxfd.convert.types import Detail
@@ -202,3 +203,21 @@ def test_a_reference_in_an_exploded_block_shows_its_own_body(tmp_path):
     bodies = [(world, faces) for world, faces, _, _ in shown(done) if len(faces)]
     assert [volume(*body) for body in bodies] == pytest.approx([48])
     assert bodies[0][0].min(axis=0) == pytest.approx([12, 0, 0])
+
+
+def test_what_is_told_of_blocks_with_too_many_faces_does_not_depend_on_chunks(tmp_path, monkeypatch):
+    monkeypatch.setattr(content, "MOST_POINTS", 30)
+    defined = block("SMALL", case()) + block("BIG", case() * 2)
+    defined += block("OUTER", case() + insert("SMALL", 0, 0) + insert("SMALL", 9, 0) + insert("BIG", 20, 0))
+    whole = cv.snapshot(run(tmp_path, defined, insert("OUTER", 0, 0)).output)
+    monkeypatch.setattr(pipeline, "CHUNK_BYTES", 64)
+    assert cv.snapshot(run(tmp_path, defined, insert("OUTER", 0, 0)).output) == whole
+
+
+def test_bodies_first_shown_outside_of_the_region_are_numbered_by_what_lies_in_it(tmp_path, monkeypatch):
+    defined = block("A", case()) + block("B", case(5.0))
+    entities = insert("A", 900, 0) + insert("B", 0, 0, (41, 2.0)) + insert("A", 4, 0)
+    whole = cv.snapshot(run(tmp_path, defined, entities, region="-50,-50,50,50").output)
+    assert len(whole["elements_meta"]) == 2 and len(whole["base_geometries"]) == 2
+    monkeypatch.setattr(pipeline, "CHUNK_BYTES", 64)
+    assert cv.snapshot(run(tmp_path, defined, entities, region="-50,-50,50,50").output) == whole

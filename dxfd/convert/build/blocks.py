@@ -128,14 +128,11 @@ class Blocks:
                 height = max(height, levels + 1)
                 points += len(inner.points) * int(where.columns[row] * where.rows[row])
                 if points > content.MOST_POINTS:
-                    break
+                    raise self._too_many(name, block)
                 if len(inner.faces):
                     found.append(content.laid_out(inner, where, row))
         if points > content.MOST_POINTS or (points and self._points > content.MOST_KEPT):
-            self._without.add(name)  # wherever it lies: the next one that holds it need not try
-            raise _NoSolidError(
-                f"block {block.name!r}: its faces, or those of all blocks, are too many: references to it are boxes"
-            )
+            raise self._too_many(name, block)
         whole = content.joined(found)
         made = content.welded(content.Solid(whole.points - block.base, whole.faces))
         made = content.Solid(made.points, outward(made.points, made.faces))
@@ -145,6 +142,12 @@ class Blocks:
             self._solids.clear()
         self._solids[name] = made, height
         return made, height
+
+    def _too_many(self, name: str, block: Definition) -> _NoSolidError:
+        self._without.add(name)  # wherever it lies: the next one that holds it need not try
+        return _NoSolidError(
+            f"block {block.name!r}: its faces, or those of all blocks, are too many: references to it are boxes"
+        )
 
     def _read(self, chunk: Chunk) -> None:
         codec = self._codec
