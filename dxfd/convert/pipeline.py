@@ -165,8 +165,10 @@ class _Run:
         self.incomplete = "; ".join(words for words in (salvaged, self.found.cut_off) if words)
         self.plan = session.plan(options, self.found, rules, source)
         self.scope = Scope(options, source, self.found, CHUNK_BYTES)
-        sheets = entities_of(source, self.scope.layouts.others) if known is None else 0
-        self.total = self.found.entities_total + sheets
+        self.lost = source.made.losses if source.made is not None else ()
+        self.total = self.found.entities_total
+        if known is None:  # what an interrupted run knew is the sum
+            self.total += entities_of(source, self.scope.layouts.others) + _of_model(self.lost)
         self.identity = guid.suffix(f"{plain(source.path.name)}\n{self.found.fingerprint_guid}")
         self.dictionaries = (
             Dictionaries(source, self.found.sections, self.found.codec) if options.xdata else None
@@ -304,20 +306,18 @@ class _Run:
             notes.append(("units_assumed", self.plan.units.note))
         if self.source.made is not None:
             notes.append(("dwg_import", self.source.made.note))
-            self._take_losses(database, self.source.made.losses)
+            self._take_losses(database)
         for code, message in notes:
             database.insert("conversion_issues", {"code": code, "severity": "notice", "message": message})
             self.on_event(Found(code=code, message=message))
         write_checkpoint(database, self.checkpoint)
         database.execute("COMMIT")
 
-    def _take_losses(self, database: Database, losses: tuple[Loss, ...]) -> None:
+    def _take_losses(self, database: Database) -> None:
         """Account for what a DWG had in model space and its converter did not pass on: read, and skipped."""
-        lost, now = sum(loss.count for loss in losses if loss.space == "model"), self.checkpoint
-        database.ingest("_ledger", dropped(losses))
-        self.checkpoint = replace(
-            now, entities_read=lost, entities_skipped=lost, total_entities=now.total_entities + lost
-        )  # fmt: skip
+        database.ingest("_ledger", dropped(self.lost))
+        lost = _of_model(self.lost)
+        self.checkpoint = replace(self.checkpoint, entities_read=lost, entities_skipped=lost)
 
     def _continue(self, database: Database, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
@@ -739,6 +739,10 @@ class _Run:
                 entities_per_s=(done.entities_read - self.resumed_from) / elapsed,
             )
         )  # fmt: skip
+
+
+def _of_model(losses: Iterable[Loss]) -> int:
+    return sum(loss.count for loss in losses if loss.space == "model")
 
 
 def _preparing(source: Source) -> Advanced:

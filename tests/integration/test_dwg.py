@@ -10,7 +10,7 @@ import pytest
 
 from dxfd.contract.messages import JobOptions
 from dxfd.contract.states import JobState
-from dxfd.convert.types import DwgOptions, Left, ResumePolicy
+from dxfd.convert.types import Advanced, Began, DwgOptions, Left, ResumePolicy
 from dxfd.errors import DwgFailedError, DwgTimeoutError, ResumeImpossibleError
 from tests.support import convert as cv
 from tests.support.corpus import CORPUS, real_drawing
@@ -65,6 +65,18 @@ def test_what_a_converter_says_it_lost_is_in_the_ledger(plan):
     assert (run.report.entities_read, run.report.skipped) == (503, 3)
     assert cv.adds_up(run.report)
     assert "dropped 4 entities: REGION 3, ACAD_TABLE 1" in run.report.dwg_note
+
+
+def test_the_total_counts_what_a_converter_lost_once(plan, tmp_path):
+    def totals(run: cv.Run) -> set[int]:
+        return {event.entities_total for event in run.events if isinstance(event, Began | Advanced)} - {0}
+
+    dwg = good(plan, f"{COPY}; echo '{LOST}' > lost.json")
+    assert totals(cv.convert(plan, dwg=dwg)) == {503}
+    for tolerance_m in (0.01, 0.02):  # the interrupted run is gone on with, then discarded
+        with pytest.raises(Left):
+            cv.convert(plan, tmp_path / "b.db", dwg=dwg, batch_size=20, leave=leave_after(4), tolerance_m=0.01)
+        assert totals(cv.convert(plan, tmp_path / "b.db", dwg=dwg, tolerance_m=tolerance_m)) == {503}
 
 
 def test_an_interrupted_dwg_goes_on_and_gives_the_same_database(plan):
