@@ -221,6 +221,7 @@ class Facts:
             closed[row] = True
 
     def _note_rare(self, kind: str, entity: int) -> None:
+        assert self._shape is not None  # noqa: S101  (set by its only caller)
         tags = self._chunk.tags
         first = int(tags.tag_start[tags.entity_tag[entity]])
         last = entity + 1 < len(tags.entity_tag)
@@ -235,6 +236,8 @@ class Facts:
             points = np.concatenate(rings)
             whole = len(found.rings) == 1 and found.rings[0][1]
             self._note(Paths(one, np.array([0, len(points)]), points, np.array([whole])))
+            if found.boxed:  # of several things, or of what is not read in full
+                self._shape[1][np.searchsorted(self._entity, one)] = np.nan
         elif len(found.vertices):
             ends = np.array([0, len(found.vertices)])
             self._note(Meshes(one, ends, found.vertices, np.array([0, len(found.faces)]), found.faces))

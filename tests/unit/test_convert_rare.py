@@ -357,6 +357,20 @@ def test_dimensions_are_where_their_pictures_are(tmp_path):
     assert ("DIMENSION", "element", "box_only") in reasons(found)
 
 
+def test_what_is_told_by_its_box_has_no_length_and_is_not_found_by_one(tmp_path):
+    doc = new()
+    bare = doc.modelspace().add_linear_dim(base=(0, 43), p1=(0, 40), p2=(8, 40)).render().dimension
+    bare.dxf.discard("geometry")
+    doc.modelspace().add_leader([(0, 0), (8, 0)])
+    found = run(tmp_path, doc)
+    rows = found.rows("SELECT dxf_type, length FROM elements_meta NATURAL JOIN element_transforms ORDER BY 1")
+    assert rows == [("DIMENSION", None), ("LEADER", 8.0)]
+    rules = tmp_path / "long.toml"
+    rules.write_text(cv.rules(tmp_path / "all.toml", "curve", TYPES).read_text() + "min_length_m = 1\n")
+    found = cv.convert(tmp_path / "drawing.dxf", tmp_path / "long.db", templates=rules)
+    assert found.rows("SELECT dxf_type FROM elements_meta") == [("LEADER",)]
+
+
 @pytest.mark.parametrize("kind", ["spline", "hatch", "mesh", "solid", "mline", "dimension", "thick", "nested"])
 def test_blocks_of_nothing_but_the_rarer_types_have_extents(tmp_path, kind):
     doc = new()

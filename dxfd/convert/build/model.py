@@ -161,6 +161,8 @@ class Builder:
         failed.update((entity, WHY[why]) for entity, why in status.items())
         where, distinct, number = self._standing(chunk, of("INSERT"), names, pictures)
         own = self._raised(bodies_made, measures, chunk)
+        if rest.boxed:
+            own.length[np.isin(own.entity, rest.boxed)] = np.nan  # the diagonal of a box is the length of nothing
         if len(where.entity):
             own = _merged(own, self._references(where, (distinct, number), measures, failed))
         own.failed = failed
