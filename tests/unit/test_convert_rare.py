@@ -237,6 +237,17 @@ def test_a_closed_periodic_spline_is_defined_between_its_inner_knots(tmp_path):
     assert 0.85 < far_x < 1
 
 
+@pytest.mark.parametrize("off", ["-1e-12", "1e-6", "0.001"])
+def test_a_last_fit_point_that_is_the_first_but_for_its_rounding_changes_nothing(tmp_path, off):
+    found = []
+    for last in ("0", off):
+        corners = ((0, 0), (4000, 0), (4000, 4000), (0, 4000), (0, last))
+        tags = [t for x, y in corners for t in ((11, x), (21, y), (31, 0))]
+        source = cv.write(tmp_path / "a.dxf", cv.drawing(spline((70, 1), (71, 3), *tags)))
+        found += boxes(convert(tmp_path, source))
+    assert np.allclose(found[0], found[1], atol=1e-5)
+
+
 def test_a_closed_spline_through_points_comes_back_to_the_first_without_a_corner(tmp_path):
     corners = [t for x, y in ((0, 0), (4000, 0), (4000, 4000), (0, 4000)) for t in ((11, x), (21, y), (31, 0))]
     closed = convert(tmp_path, cv.write(tmp_path / "a.dxf", cv.drawing(spline((70, 1), (71, 3), *corners))))

@@ -28,6 +28,8 @@ from dxfd.convert.read.stream import Chunk
 
 _CLOSED: Final = 1
 """Flag of a SPLINE (code 70)."""
+_SAME: Final = 1e-6
+"""Of their extent: how near to the first a last fit point is that is the first once more, but for its rounding."""
 
 
 class Others(Struct):
@@ -191,7 +193,7 @@ def _splines(members: Group, metres: float, means: Means, out: Others) -> None:
 
 def _once_round(places: Floats, tangents: Floats) -> tuple[Floats, Floats]:
     """Return the points that a closed curve goes through, back to the first, and its directions there: one."""
-    if len(places) < 3 or (places[0] == places[-1]).all():
+    if len(places) < 3 or np.abs(places[0] - places[-1]).max() <= _SAME * np.ptp(places, axis=0).max():
         return places, tangents
     along = places[1] - places[-1]
     return np.concatenate([places, places[:1]]), np.array([along, along])
