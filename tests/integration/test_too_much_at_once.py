@@ -10,7 +10,7 @@ import pytest
 from dxfd.convert import pipeline
 from dxfd.convert.build import at_once
 from dxfd.convert.explode import expand
-from dxfd.convert.types import Detail, First
+from dxfd.convert.types import Detail, First, Limits
 from tests.support import convert as cv
 
 METRES = cv.header(insunits=6)
@@ -98,6 +98,19 @@ def test_bodies_of_one_reference_that_are_too_much_come_piece_by_piece(tmp_path,
     assert {name: len(rows) for name, rows in found.items()} == {name: len(rows) for name, rows in whole.items()}
     assert found["ledger"] == whole["ledger"]
     assert len(sizes) > 8 and max(sizes) <= 2_000
+
+
+def test_blocks_as_deep_as_may_be_are_gone_down_into_where_each_is_too_much(tmp_path, monkeypatch):
+    depth, inside = 160, "".join(insert("SMALL", k) for k in range(4))
+    blocks = block("SMALL", circle(0, 1, "0")) + block("D0", circle(0, 1, "0") + inside)
+    for k in range(1, depth):
+        blocks += block(f"D{k}", circle(0, 1, "0") + inside + insert(f"D{k - 1}", 1))
+    source = cv.write(tmp_path / "deep.dxf", cv.drawing(insert(f"D{depth - 1}", 0), blocks=blocks, head=METRES))
+    monkeypatch.setattr(at_once, "MOST_POINTS", 60)
+    more = {"templates": cv.rules(tmp_path / "all.toml", "extrude"), "blocks": ("explode",)}
+    run = cv.convert(source, limits=Limits(block_depth=200), **more)
+    assert run.report.elements_written == depth * 5
+    assert cv.adds_up(run.report)
 
 
 def test_bodies_that_references_share_are_written_out_some_at_a_time(tmp_path, monkeypatch):

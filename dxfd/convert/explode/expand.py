@@ -9,7 +9,7 @@ the reference alone, not on how many are worked on together.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -80,6 +80,8 @@ class Part(Struct, frozen=True):
     notes: list[Found]
 
 
+_Step: TypeAlias = "Part | Iterator[_Step]"
+"""The next part, or what has the next ones."""
 _Account = tuple[pa.Table, Ints]
 """Rows of the account, and the order of each: that of the first element, or entity, that it is about."""
 
@@ -108,11 +110,22 @@ class Expander:
 
     def parts(self, references: References) -> Iterator[Part]:
         """Yield the elements of references, in their order."""
+        open_ = [self._all(references)]  # a stack of ours: 200 levels of blocks are more than Python's own has room for
+        while open_:
+            step = next(open_[-1], None)
+            if step is None:
+                open_.pop()
+            elif isinstance(step, Part):
+                yield step
+            else:
+                open_.append(step)
+
+    def _all(self, references: References) -> Iterator[_Step]:
         total = int(references.cells.sum())
         for first in range(0, total, reading.PART):
-            yield from self._parts(laid_out(references, first, min(total, first + reading.PART)))
+            yield self._parts(laid_out(references, first, min(total, first + reading.PART)))
 
-    def _parts(self, cells: References) -> Iterator[Part]:
+    def _parts(self, cells: References) -> Iterator[_Step]:
         begin = load = 0
         seen: set[tuple[Any, ...]] = set()
         for k, key in enumerate(keys(cells)):
@@ -121,40 +134,40 @@ class Expander:
             large = self._content.is_large(key[0])
             more = block.weight + (0 if key in seen else different)
             if begin < k and (large or load + more > reading.PART):
-                yield from self._small(cells.take(np.arange(begin, k)))
+                yield self._small(cells.take(np.arange(begin, k)))
                 begin, load, more = k, 0, block.weight + different
                 seen.clear()
             if large:
-                yield from self._large(cells.take(np.array([k])))
+                yield self._large(cells.take(np.array([k])))
                 begin = k + 1
                 continue
             seen.add(key)
             load += more
         if begin < len(cells):
-            yield from self._small(cells.take(np.arange(begin, len(cells))))
+            yield self._small(cells.take(np.arange(begin, len(cells))))
 
-    def _small(self, cells: References) -> Iterator[Part]:
+    def _small(self, cells: References) -> Iterator[_Step]:
         """Yield the elements of references to less than a part; in halves where their bodies have too many points."""
         try:
             part = self._levels(cells)
         except TooMuchAtOnceError:
             if len(cells) == 1:
-                yield from self._large(cells)
+                yield self._large(cells)
                 return
             half = len(cells) // 2
-            yield from self._small(cells.take(np.arange(half)))
-            yield from self._small(cells.take(np.arange(half, len(cells))))
+            yield self._small(cells.take(np.arange(half)))
+            yield self._small(cells.take(np.arange(half, len(cells))))
             return
         if part is not None:
             yield part
 
-    def _large(self, cell: References) -> Iterator[Part]:
+    def _large(self, cell: References) -> Iterator[_Step]:
         """Go down into one reference: its own entities stretch by stretch, then the references in it."""
         zero, key = np.zeros(1, dtype=np.int64), keys(cell)[0]
         yield from (self._joined([self._placed(made, cell, zero, zero)], [made], [1]) for made in self._read(*key))
         # read again: a block of a million references took 480 MB to keep them
         for below in self._content.references(cell):
-            yield from self.parts(below)
+            yield self._all(below)
 
     def _levels(self, cells: References) -> Part | None:
         """Return all elements of some references, one level after the other; None where nothing was found to be read.
