@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import weakref
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dxfd.convert import pipeline
@@ -111,6 +114,43 @@ def test_blocks_as_deep_as_may_be_are_gone_down_into_where_each_is_too_much(tmp_
     run = cv.convert(source, limits=Limits(block_depth=200), **more)
     assert run.report.elements_written == depth * 5
     assert cv.adds_up(run.report)
+
+
+def test_what_was_too_much_is_let_go_before_less_is_made_exploded(tmp_path, monkeypatch):
+    inside = "".join(circle(k, 1, "0") for k in range(3))
+    blocks = block("D0", inside) + "".join(block(f"D{k}", inside + insert(f"D{k - 1}", 1)) for k in range(1, 12))
+    source = cv.write(tmp_path / "deep.dxf", cv.drawing(insert("D11", 0), blocks=blocks, head=METRES))
+    monkeypatch.setattr(at_once, "MOST_POINTS", 250)
+    held: list[int] = []
+    levels = expand.Expander._levels
+
+    def counted(self, cells):
+        held.append(sum(isinstance(thing, expand._Rows) for thing in gc.get_objects()))
+        return levels(self, cells)
+
+    monkeypatch.setattr(expand.Expander, "_levels", counted)
+    more = {"templates": cv.rules(tmp_path / "all.toml", "extrude"), "blocks": ("explode",)}
+    assert cv.convert(source, **more).report.elements_written == 36
+    assert len(held) > 6 and max(held) == 0
+
+
+def test_what_was_too_much_is_let_go_before_its_halves_are_made():
+    class Made:
+        """What takes memory."""
+
+    alive: weakref.WeakSet[Made] = weakref.WeakSet()
+    seen: list[int] = []
+
+    def make(members):
+        seen.append(len(alive))
+        made = Made()
+        alive.add(made)
+        if len(members) > 1:
+            raise at_once.TooMuchAtOnceError
+        return int(members[0])
+
+    assert list(at_once.in_halves(make, np.arange(8), lambda _: None)) == list(range(8))
+    assert len(seen) == 15 and max(seen) == 0
 
 
 def test_bodies_that_references_share_are_written_out_some_at_a_time(tmp_path, monkeypatch):

@@ -33,14 +33,16 @@ def check(points: int) -> None:
 
 def in_halves(make: Callable[[Ints], _T], members: Ints, alone: Callable[[int], None]) -> Iterator[_T]:
     """Yield what is made of entities, of as many at a time as can be; `alone` takes what is too much itself."""
+    fits = True
     try:
         made = make(members)
     except TooMuchAtOnceError:
-        if len(members) == 1:
-            alone(int(members[0]))
-            return
+        fits = False  # the error holds what was made so far: nothing is yielded before it is let go
+    if fits:
+        yield made
+    elif len(members) == 1:
+        alone(int(members[0]))
+    else:
         half = len(members) // 2
         yield from in_halves(make, members[:half], alone)
         yield from in_halves(make, members[half:], alone)
-        return
-    yield made

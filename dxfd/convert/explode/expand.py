@@ -148,18 +148,19 @@ class Expander:
 
     def _small(self, cells: References) -> Iterator[_Step]:
         """Yield the elements of references to less than a part; in halves where their bodies have too many points."""
+        part, fits = None, True
         try:
             part = self._levels(cells)
         except TooMuchAtOnceError:
-            if len(cells) == 1:
-                yield self._large(cells)
-                return
+            fits = False  # the error holds 80 MB of what was made: nothing is yielded before it is let go
+        if part is not None:
+            yield part
+        if not fits and len(cells) == 1:
+            yield self._large(cells)
+        elif not fits:
             half = len(cells) // 2
             yield self._small(cells.take(np.arange(half)))
             yield self._small(cells.take(np.arange(half, len(cells))))
-            return
-        if part is not None:
-            yield part
 
     def _large(self, cell: References) -> Iterator[_Step]:
         """Go down into one reference: its own entities stretch by stretch, then the references in it."""
