@@ -17,7 +17,7 @@ from dxfd.convert.read.columns import by_kind, group, of_kind
 from dxfd.convert.read.dictionaries import Dictionaries
 from dxfd.convert.read.encoding import character, decode
 from dxfd.convert.read.stream import Chunk
-from dxfd.convert.xdata import extended
+from dxfd.convert.xdata import Properties, extended
 
 _TEXTS: Final = ("TEXT", "MTEXT")
 _OWN: Final = COLUMNAR | KNOWN.difference({PROXY}).union(REFERENCES, ("VERTEX", "ATTRIB", "SEQEND"))
@@ -47,71 +47,80 @@ def properties(
     """
     rank = np.full(chunk.count, -1, dtype=np.int64)
     rank[elements] = np.arange(len(elements))
-    owner: list[int] = []
-    names: list[str] = []
-    values: list[str] = []
-    attributes = of_kind(chunk, "ATTRIB")
-    attributes = attributes[chunk.follower[attributes]] if len(attributes) else attributes
-    attributes = attributes[rank[chunk.owner[attributes]] >= 0]
-    if len(attributes):
-        members = group(chunk, attributes)
-        tags = chunk.tags.strings(members.tag_of(2)).to_pylist()
-        texts = chunk.tags.strings(members.tag_of(1)).to_pylist()
-        owner += rank[chunk.owner[attributes]].tolist()
-        names += [decode(tag, codec).strip() for tag in tags]
-        lines = _lines(chunk, attributes)
-        values += [
-            plain(decode(lines[entity], codec), "MTEXT", codec) if entity in lines
-            else plain(decode(text, codec), "ATTRIB", codec)
-            for entity, text in zip(attributes.tolist(), texts, strict=True)
-        ]  # fmt: skip
     of = by_kind(chunk, rank >= 0)
-    for kind in _TEXTS:
-        entities = of(kind)
-        if not len(entities):
-            continue
-        members = group(chunk, entities)
-        last = chunk.tags.strings(members.tag_of(1)).to_pylist()
-        before: list[list[bytes]] = [[] for _ in last]
-        for at in members.where(3).tolist():  # long MTEXT: 250-character pieces before the last
-            before[int(members.row[at])].append(chunk.tags.value(int(members.tag[at])))
-        owner += rank[entities].tolist()
-        names += ["text"] * len(entities)
-        values += [plain(decode(b"".join([*b, v]), codec), kind, codec) for b, v in zip(before, last, strict=True)]
-    for kind in DEFINED_BY:
-        entities = of(kind)
-        if not len(entities):
-            continue
-        handles = chunk.tags.strings(group(chunk, entities).tag_of(340)).to_pylist()
-        for place, handle in zip(rank[entities].tolist(), handles, strict=True):
-            for name, value in attachments.of(kind, handle.strip()):
-                owner.append(place)
-                names.append(name)
-                values.append(value)
-    for kind in sorted(set(chunk.kinds) - _OWN):
-        entities = of(kind)
-        if not len(entities):
-            continue
-        numbers = group(chunk, entities).integer(91) if kind == PROXY else np.zeros_like(entities)
-        for place, number in zip(rank[entities].tolist(), numbers.tolist(), strict=True):
-            for name, value in attachments.application(kind, number):
-                owner.append(place)
-                names.append(name)
-                values.append(value)
+    found = [
+        _attributes(chunk, rank, codec),
+        *(_words(chunk, of(kind), kind, rank, codec) for kind in _TEXTS),
+        *(_pictures(chunk, of(kind), kind, rank, attachments) for kind in DEFINED_BY),
+        *(_classes(chunk, of(kind), kind, rank, attachments) for kind in sorted(set(chunk.kinds) - _OWN)),
+    ]
     if dictionaries is not None:
-        more = extended(chunk, rank, codec, dictionaries)
-        owner += more[0]
-        names += more[1]
-        values += more[2]
-    order = np.argsort(np.array(owner, dtype=np.int64), kind="stable")
-    index = np.array(owner, dtype=np.int64)[order]
+        found.append(extended(chunk, rank, codec, dictionaries))
+    owner = np.array([row for rows, _, _ in found for row in rows], dtype=np.int64)
+    names = [name for _, given, _ in found for name in given]
+    values = [value for _, _, given in found for value in given]
+    order = np.argsort(owner, kind="stable")
     return pa.table(
         {
-            "row": pa.array(index + first_row),
+            "row": pa.array(owner[order] + first_row),
             "name": pa.array([names[k] for k in order.tolist()], type=pa.string()),
             "value": pa.array([values[k] for k in order.tolist()], type=pa.string()),
         }
     )
+
+
+def _attributes(chunk: Chunk, rank: Ints, codec: str) -> Properties:
+    """Return the attributes of block references."""
+    attributes = of_kind(chunk, "ATTRIB")
+    attributes = attributes[chunk.follower[attributes]]
+    attributes = attributes[rank[chunk.owner[attributes]] >= 0]
+    if not len(attributes):
+        return [], [], []
+    members = group(chunk, attributes)
+    tags = chunk.tags.strings(members.tag_of(2)).to_pylist()
+    texts = chunk.tags.strings(members.tag_of(1)).to_pylist()
+    lines = _lines(chunk, attributes)
+    values = [
+        plain(decode(lines[entity], codec), "MTEXT", codec) if entity in lines
+        else plain(decode(text, codec), "ATTRIB", codec)
+        for entity, text in zip(attributes.tolist(), texts, strict=True)
+    ]  # fmt: skip
+    return rank[chunk.owner[attributes]].tolist(), [decode(tag, codec).strip() for tag in tags], values
+
+
+def _words(chunk: Chunk, entities: Ints, kind: str, rank: Ints, codec: str) -> Properties:
+    """Return what texts say."""
+    if not len(entities):
+        return [], [], []
+    members = group(chunk, entities)
+    last = chunk.tags.strings(members.tag_of(1)).to_pylist()
+    before: list[list[bytes]] = [[] for _ in last]
+    for at in members.where(3).tolist():  # long MTEXT: 250-character pieces before the last
+        before[int(members.row[at])].append(chunk.tags.value(int(members.tag[at])))
+    values = [plain(decode(b"".join([*b, v]), codec), kind, codec) for b, v in zip(before, last, strict=True)]
+    return rank[entities].tolist(), ["text"] * len(entities), values
+
+
+def _pictures(chunk: Chunk, entities: Ints, kind: str, rank: Ints, attachments: Attachments) -> Properties:
+    """Return the files that images and underlays show."""
+    if not len(entities):
+        return [], [], []
+    handles = chunk.tags.strings(group(chunk, entities).tag_of(340)).to_pylist()
+    return _each(rank[entities], [attachments.of(kind, handle.strip()) for handle in handles])
+
+
+def _classes(chunk: Chunk, entities: Ints, kind: str, rank: Ints, attachments: Attachments) -> Properties:
+    """Return the class and application of foreign types."""
+    if not len(entities):
+        return [], [], []
+    numbers = group(chunk, entities).integer(91) if kind == PROXY else np.zeros_like(entities)
+    return _each(rank[entities], [attachments.application(kind, number) for number in numbers.tolist()])
+
+
+def _each(rows: Ints, given: list[list[tuple[str, str]]]) -> Properties:
+    """Return the names and values given for each row, one behind the other."""
+    pairs = [(row, name, value) for row, some in zip(rows.tolist(), given, strict=True) for name, value in some]
+    return [row for row, _, _ in pairs], [name for _, name, _ in pairs], [value for _, _, value in pairs]
 
 
 def _lines(chunk: Chunk, attributes: Ints) -> dict[int, bytes]:

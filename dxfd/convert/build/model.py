@@ -110,35 +110,10 @@ class Builder:
         wanted = np.zeros(chunk.count, dtype=np.bool_)
         wanted[chosen] = True
         of = by_kind(chunk, wanted)
-        metres, tolerance_m = self._metres, self._means.tolerance_m
+        metres = self._metres
         measures = Measures(rule, rules)
-        curves: list[Paths] = []
-        meshes: list[Meshes] = []
-        for kind in PATH_KINDS:
-            members = of(kind)
-            if not len(members):
-                continue
-            if kind == "POLYLINE":
-                curve, surface = polylines(chunk, members, metres, tolerance_m)
-                curves.append(curve)
-                meshes.append(surface)
-            else:
-                made = simple(kind, group(chunk, members), metres, tolerance_m)
-                curves.append(made) if isinstance(made, Paths) else meshes.append(made)
-        dots: list[Paths] = []
-        for kind in POINT_KINDS:
-            if len(members := of(kind)):
-                made = simple(kind, group(chunk, members), metres)
-                if isinstance(made, Paths):
-                    (curves if kind == "POINT" else dots).append(made)
         along = thick.thickness(chunk, metres)
-        for kind in FACE_KINDS:
-            if len(members := of(kind)):
-                made = simple(kind, group(chunk, members), metres)
-                if isinstance(made, Meshes):
-                    outline, made = (None, made) if kind == "3DFACE" else outlines(made, measures, along)
-                    curves += [] if outline is None else [outline]
-                    meshes.append(made if along is None else thick.thickened(made, along))
+        curves, dots, meshes = self._columnar(chunk, of, measures, along)
         pictures, undrawn = self._pictures(chunk, of)
         kinds = [kind for kind in chunk.kinds if kind not in COLUMNAR]
         rest = others(
@@ -167,6 +142,39 @@ class Builder:
             own = _merged(own, self._references(where, (distinct, number), measures, failed))
         own.failed = failed
         return own
+
+    def _columnar(
+        self, chunk: Chunk, of: Callable[[str], Ints], measures: Measures, along: Floats | None
+    ) -> tuple[list[Paths], list[Paths], list[Meshes]]:
+        """Return the curves, dots and meshes of the types whose entities are read by columns."""
+        metres, tolerance_m = self._metres, self._means.tolerance_m
+        curves: list[Paths] = []
+        dots: list[Paths] = []
+        meshes: list[Meshes] = []
+        for kind in PATH_KINDS:
+            members = of(kind)
+            if not len(members):
+                continue
+            if kind == "POLYLINE":
+                curve, surface = polylines(chunk, members, metres, tolerance_m)
+                curves.append(curve)
+                meshes.append(surface)
+            else:
+                made = simple(kind, group(chunk, members), metres, tolerance_m)
+                curves.append(made) if isinstance(made, Paths) else meshes.append(made)
+        for kind in POINT_KINDS:
+            if len(members := of(kind)):
+                made = simple(kind, group(chunk, members), metres)
+                if isinstance(made, Paths):
+                    (curves if kind == "POINT" else dots).append(made)
+        for kind in FACE_KINDS:
+            if len(members := of(kind)):
+                made = simple(kind, group(chunk, members), metres)
+                if isinstance(made, Meshes):
+                    outline, made = (None, made) if kind == "3DFACE" else outlines(made, measures, along)
+                    curves += [] if outline is None else [outline]
+                    meshes.append(made if along is None else thick.thickened(made, along))
+        return curves, dots, meshes
 
     def _raised(self, made: Solids, measures: Measures, chunk: Chunk) -> Built:
         """Return bodies of their own; what is drawn at height 0 stands as high as its rule says."""
