@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -278,6 +279,23 @@ def test_a_guard_that_is_killed_takes_its_converter_along(tmp_path):
     ended = confined.run(command, folder=tmp_path, limits=limits, environ=os.environ, tick=tick)
     assert (ended.status, ended.timed_out) == (None, False)
     wait_for(lambda: is_dead(int((tmp_path / "pid").read_text())), what="the end of the converter")
+
+
+@pytest.mark.parametrize("end", ["", "exec sleep 300"], ids=["ends", "is ended"])
+def test_what_leaves_the_converter_s_session_ends_with_it(tmp_path, end):
+    class Stop(Exception):  # noqa: N818
+        pass
+
+    def tick() -> None:
+        if end and pid.exists() and pid.read_text().strip():
+            raise Stop
+
+    pid = tmp_path / "pid"
+    script = f"(setsid sh -c 'echo $$ > {pid}; exec sleep 300' &); while [ ! -s {pid} ]; do sleep 0.01; done; {end}"
+    limits = confined.Limits(memory_bytes=1 << 30, timeout_s=60, file_bytes=1 << 20)
+    with contextlib.suppress(Stop):
+        confined.run(["/bin/sh", "-c", script], folder=tmp_path, limits=limits, environ=os.environ, tick=tick)
+    wait_for(lambda: is_dead(int(pid.read_text())), what="the end of what left")
 
 
 # --- counting --------------------------------------------------------------------------------------------------------

@@ -21,6 +21,8 @@ from typing import Final
 from msgspec import Struct
 
 _POLL_S: Final = 0.2
+_END_S: Final = 3.0
+"""Time that the guard has to end all that was started."""
 _CPU_FACTOR: Final = 2
 """Processor seconds allowed for each second of the deadline: the deadline decides, this holds if nobody watches it."""
 _ANSWER_BYTES: Final = 1 << 16
@@ -79,6 +81,7 @@ def run(
     try:
         answer = _answer(guard, until, tick)
     finally:
+        _dismiss(guard)
         with contextlib.suppress(ProcessLookupError):  # not reaped yet, so the group's number is still its own
             os.killpg(guard.pid, signal.SIGKILL)
         guard.wait()
@@ -88,6 +91,18 @@ def run(
     if answer is None:
         return Ended(status=None, timed_out=True)
     return _understood(answer)
+
+
+def _dismiss(guard: subprocess.Popen[bytes]) -> None:
+    """Let the guard end what has left its session, and wait a little until it is gone; it is not reaped."""
+    ended = os.pidfd_open(guard.pid)
+    try:
+        signal.pidfd_send_signal(ended, signal.SIGTERM)
+        poll = select.poll()
+        poll.register(ended, select.POLLIN)
+        poll.poll(_END_S * 1000)
+    finally:
+        os.close(ended)
 
 
 def _answer(guard: subprocess.Popen[bytes], until: float, tick: Callable[[], None]) -> bytes | None:

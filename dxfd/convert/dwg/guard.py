@@ -4,12 +4,14 @@ Runs as `python -m dxfd.convert.dwg.guard LIMITS COMMAND...`, the leader of a se
 stdin: nothing comes, and its end means that the conversion has died or does not want the result any more.
 stdout: one JSON line when the command has ended: its status (negative: a signal) and the end of what it said.
 The current folder is the converter's scratch folder: it is removed with a conversion that died and cannot do so itself.
-Whatever happens, the last thing it does is to kill its whole process group: what a converter starts dies with it.
+Whatever happens, SIGTERM too, the last thing it does is to kill all that the converter has started, in other sessions
+too, and its process group. It is the reaper of all below it (prctl(2)): what they leave behind becomes its child.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import resource
@@ -18,11 +20,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Final
 
 SAID_BYTES: Final = 4096
 """Of what a converter prints its end is kept: that is where the error is."""
+_SET_CHILD_SUBREAPER: Final = 36
+_END_S: Final = 2.0
+"""Time for the ends of all that was killed: what waits for a disk that does not answer dies when that does."""
 _NAMES: Final = {
     "data": resource.RLIMIT_DATA,
     "cpu": resource.RLIMIT_CPU,
@@ -33,13 +39,16 @@ _NAMES: Final = {
 
 def main(arguments: list[str]) -> None:
     """Run the command within the limits and say how it ended."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     try:
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         _limit(json.loads(arguments[0]))
         status, said = _watch(arguments[1:])
         line = json.dumps({"status": status, "said": said.decode("utf-8", "replace")})
         with contextlib.suppress(BrokenPipeError):
             os.write(1, line.encode() + b"\n")
     finally:
+        _end_all()
         os.killpg(0, signal.SIGKILL)
 
 
@@ -80,10 +89,35 @@ def _watch(command: list[str]) -> tuple[int, bytes]:
         if 0 in ready and not os.read(0, 1):
             child.kill()
             child.wait()
+            _end_all()
             shutil.rmtree(Path.cwd(), ignore_errors=True)
             os.killpg(0, signal.SIGKILL)
         if ended in ready and hearing not in ready:
             return child.wait(), said
+
+
+def _end_all() -> None:
+    """Kill all children; what they leave behind are children then."""
+    deadline = time.monotonic() + _END_S
+    while (children := _children()) and time.monotonic() < deadline:
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(child, os.WNOHANG)
+        time.sleep(0.002)
+
+
+def _children() -> list[int]:
+    """Return the processes whose parent this one is."""
+    me, found = os.getpid(), []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):
+                after_name = (folder / "stat").read_bytes().rpartition(b") ")[2]
+                if int(after_name.split()[1]) == me:
+                    found.append(int(folder.name))
+    return found
 
 
 def _read(descriptor: int) -> bytes:
