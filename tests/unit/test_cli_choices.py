@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 import ezdxf
 import pytest
@@ -18,6 +17,7 @@ from dxfd.convert.types import Colors, ConvertOptions, HiddenLayers
 from dxfd.errors import UsageError
 from dxfd.worker.options import options_of
 from tests.support import convert as cv
+from tests.support.unprivileged import another_user
 
 
 def test_what_the_command_line_says_is_what_is_converted(tmp_path, monkeypatch):
@@ -38,11 +38,11 @@ def test_what_the_command_line_says_is_what_is_converted(tmp_path, monkeypatch):
     assert {row["layout"] for row in report["ledger"]} == {"Model", "Sheet, one"}
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_drawing_that_may_not_be_read_is_told_by_code(tmp_path):
-    source = cv.write(tmp_path / "a.dxf", cv.drawing(cv.line(1)))
-    source.chmod(0)
-    done = CliRunner().invoke(convert, [str(source), str(tmp_path / "a.db"), "--json"])
+def test_a_drawing_that_may_not_be_read_is_told_by_code():
+    with another_user() as folder:
+        source = cv.write(folder / "a.dxf", cv.drawing(cv.line(1)))
+        source.chmod(0)
+        done = CliRunner().invoke(convert, [str(source), str(folder / "a.db"), "--json"])
     assert (done.exit_code, json.loads(done.stdout)["error"]["code"]) == (66, "E_SOURCE_UNREADABLE")
 
 

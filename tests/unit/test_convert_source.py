@@ -20,6 +20,7 @@ from dxfd.errors import (
     SourceUnreadableError,
 )
 from tests.support import convert as cv
+from tests.support.unprivileged import another_user
 
 LINES = "".join(cv.line(k) for k in range(3))
 DRAWING = cv.drawing(LINES)
@@ -70,12 +71,14 @@ def test_what_cannot_be_opened_is_refused(tmp_path):
         Source(tmp_path / "pipe.dxf")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_drawing_without_read_permission_is_refused(tmp_path):
-    path = cv.write(tmp_path / "d.dxf", DRAWING)
-    path.chmod(0)
-    with pytest.raises(SourceUnreadableError):
-        Source(path)
+def test_a_drawing_without_read_permission_is_refused():
+    with another_user() as folder:
+        path = cv.write(folder / "d.dxf", DRAWING)
+        with Source(path) as source:
+            source.check_unchanged()
+        path.chmod(0)
+        with pytest.raises(SourceUnreadableError):
+            Source(path)
 
 
 def test_a_drawing_that_changes_is_noticed(tmp_path):

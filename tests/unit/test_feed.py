@@ -18,7 +18,7 @@ from dxfd.convert.write.database import Database
 from dxfd.errors import DxfdError, OutputDamagedError
 from tests.support import convert as cv
 
-pytestmark = pytest.mark.skipif(extension is None, reason="built without SQLite's headers")
+fed = pytest.mark.skipif(extension is None, reason="built without SQLite's headers")
 
 TABLE = "CREATE TABLE t (number INTEGER, real REAL, word TEXT, bytes BLOB, coded TEXT)"
 ALL = "SELECT number, real, word, bytes, coded, typeof(real), typeof(bytes), typeof(word) FROM t"
@@ -68,6 +68,7 @@ def kept(folder, tables, *, fed, monkeypatch):
             return repr(database.rows(ALL))
 
 
+@fed
 @given(ROWS, st.integers(0, 6), st.integers(0, 12))
 def test_whatever_the_columns_hold_the_rows_are_those_of_adbc(rows, start, count):
     with cv.fast_folder() as name, pytest.MonkeyPatch.context() as monkeypatch:
@@ -79,6 +80,7 @@ def test_whatever_the_columns_hold_the_rows_are_those_of_adbc(rows, start, count
         assert fed == kept(folder, tables, fed=False, monkeypatch=monkeypatch)
 
 
+@fed
 def test_a_conversion_without_the_extension_gives_the_same_database(tmp_path, monkeypatch):
     drawing = cv.write(tmp_path / "a.dxf", cv.drawing("".join(cv.line(k) for k in range(1, 200))))
     fed = cv.snapshot(cv.convert(drawing, tmp_path / "fed.db").output)
@@ -114,6 +116,7 @@ def test_two_outputs_written_at_once_do_not_see_each_other_s_rows(tmp_path):
     assert found == {"a": [("a", 15000)], "b": [("b", 15000)]}
 
 
+@fed
 def test_there_are_no_rows_where_none_are_offered_nor_for_what_a_file_brings_along(tmp_path):
     with Database(tmp_path / "a.db") as database:
         with pytest.raises(DxfdError, match="no columns are offered"):
