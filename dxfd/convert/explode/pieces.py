@@ -277,8 +277,8 @@ def piece(
 def nested(shop: Workshop, chunk: Chunk, block: str, first: int, layer: str, color: int) -> References:
     """Return the references in a stretch of a block's content that are exploded: `below` of its piece, see there."""
     head, names = _inherited(heads(chunk, shop.codec), layer), block_names(chunk, shop.codec)
-    nothing = np.zeros(chunk.count, dtype=np.int64)
-    exploded, _ = _fates(shop, chunk, head, names, block, (nothing.copy(), ([""], nothing)))
+    zero = np.zeros(chunk.count, dtype=np.int64)
+    exploded, _ = _fates(shop, chunk, head, names, block, (zero.copy(), ([""], zero)))
     return _below(shop, chunk, head, exploded, names, _places(chunk, first), color)
 
 

@@ -26,9 +26,11 @@ def loaded(connection: Any) -> bool:
         connection.set_options(**{enabled: "true"})
         connection.set_options(**{ConnectionOptions.LOAD_EXTENSION_PATH.value: feed.__file__})
         connection.set_options(**{ConnectionOptions.LOAD_EXTENSION_ENTRYPOINT.value: "dxfd_feed_init"})
-        connection.set_options(**{enabled: "false"})
     except adbc.Error:
         return False
+    finally:
+        with contextlib.suppress(adbc.Error):  # it was not enabled either
+            connection.set_options(**{enabled: "false"})
     return True
 
 
